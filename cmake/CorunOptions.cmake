@@ -1,0 +1,37 @@
+# Compiler settings that hold for every target of the project.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+
+option(CORUN_WERROR "Warnings are errors" ON)
+option(CORUN_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
+set(CORUN_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
+include(CTest)
+
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wswitch-enum)
+if(CORUN_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(CORUN_SANITIZE)
+  add_compile_options(-fsanitize=${CORUN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${CORUN_SANITIZE})
+endif()
+if(CORUN_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+# One layout for build tree and `make dist`: bin/ (programs), lib/ (libraries that workloads
+# load) and simgpu/ (the simulated node's drop-ins) beside each other.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/archive)

@@ -1,0 +1,50 @@
+# A room is a top-level folder with one static library `corun_<room>` (see docs/architecture.md).
+#
+#   corun_room(gpu DEPS core LIBS fmt::fmt)
+#
+# Sources are all *.cc below the folder, except programs (`*_main.cc`). DEPS are the rooms it may
+# include, the same edges that tools/rooms.txt allows (checked by tools/check_rooms.py).
+function(corun_room name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "_main\\.cc$")
+  string(REPLACE "/" "_" target corun_${name})
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+  foreach(dep IN LISTS ARG_DEPS)
+    string(REPLACE "/" "_" dep_target corun_${dep})
+    target_link_libraries(${target} PUBLIC ${dep_target})
+  endforeach()
+  target_link_libraries(${target} PUBLIC ${ARG_LIBS})
+endfunction()
+
+# corun_program(corun-synthetic synthetic_main.cc DEPS workloads/synthetic): a program in build/bin.
+function(corun_program name source)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  add_executable(${name} ${source})
+  foreach(dep IN LISTS ARG_DEPS)
+    string(REPLACE "/" "_" dep_target corun_${dep})
+    target_link_libraries(${name} PRIVATE ${dep_target})
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS})
+endfunction()
+
+# corun_tests(core DEPS core): all tests/<name>/*_test.cc as one GoogleTest program test_<name>.
+function(corun_tests name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;NEEDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cc)
+  add_executable(test_${name} ${sources})
+  set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_compile_definitions(test_${name} PRIVATE
+    CORUN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CORUN_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  foreach(dep IN LISTS ARG_DEPS)
+    string(REPLACE "/" "_" dep_target corun_${dep})
+    target_link_libraries(test_${name} PRIVATE ${dep_target})
+  endforeach()
+  target_link_libraries(test_${name} PRIVATE ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  if(ARG_NEEDS)
+    add_dependencies(test_${name} ${ARG_NEEDS})
+  endif()
+  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT 120 LABELS ${name})
+endfunction()
