@@ -1,0 +1,24 @@
+// Open-loop arrivals, drawn before the run: a late server never delays the next arrival.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/clock.h"
+
+namespace corun::stats {
+
+/// Arrival times from the window's start, ascending, all inside [0, length), exponential gaps.
+/// The same seed gives the same times everywhere.
+std::vector<Nanos> poisson_arrivals(double per_second, Nanos length, uint64_t seed);
+/// Equal gaps; the first arrival falls at a seeded phase inside the first gap.
+std::vector<Nanos> constant_arrivals(double per_second, Nanos length, uint64_t seed);
+
+/// Start of service of each arrival at one first-come-first-served server with a fixed service
+/// time: the sleeping fake device of the generator's self-test.
+std::vector<Nanos> serve_in_order(std::span<const Nanos> arrivals, Nanos service);
+/// Mean wait (s) of an M/D/1 queue: rho * D / (2 (1 - rho)). Precondition: rho < 1.
+double md1_mean_wait(double per_second, double service_s);
+
+}  // namespace corun::stats
