@@ -6,7 +6,8 @@ namespace corun {
 namespace {
 
 TEST(Workload, EveryClassNameParsesBack) {
-  for (auto cls : {ServiceClass::kLatencyCritical, ServiceClass::kNormal, ServiceClass::kBestEffort}) {
+  for (auto cls :
+       {ServiceClass::kLatencyCritical, ServiceClass::kNormal, ServiceClass::kBestEffort}) {
     auto parsed = parse_service_class(to_string(cls));
     ASSERT_TRUE(parsed);
     EXPECT_EQ(*parsed, cls);
