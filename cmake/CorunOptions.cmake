@@ -18,9 +18,12 @@ if(CORUN_WERROR)
   add_compile_options(-Werror)
 endif()
 if(CORUN_SANITIZE)
-  add_compile_options(-fsanitize=${CORUN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=${CORUN_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${CORUN_SANITIZE})
 endif()
+# Messages name source files relative to the tree: the same text on every machine.
+add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(CORUN_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
@@ -35,3 +38,8 @@ endif()
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/archive)
+# The same search path in both, so `make dist` only copies. DT_RPATH (not DT_RUNPATH) also serves
+# the libraries of libraries, and cannot be overruled by a tenant's LD_LIBRARY_PATH.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib")
+add_link_options(-Wl,--disable-new-dtags)

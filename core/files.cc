@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/environment.h"
 #include "core/fd.h"
 
 namespace corun {
@@ -68,9 +69,8 @@ Status append_line(const fs::path& path, std::string_view line) {
 }
 
 Result<TemporaryFolder> TemporaryFolder::create(std::string_view prefix) {
-  const char* base = std::getenv("TMPDIR");
-  std::string pattern = std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/" +
-                        std::string(prefix) + "XXXXXX";
+  std::string pattern =
+      environment("TMPDIR").value_or("/tmp") + "/" + std::string(prefix) + "XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) return system_error("make a folder like", pattern);
   return TemporaryFolder(pattern);
 }

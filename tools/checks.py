@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Runs the project's checks with a time budget each, and counts what passed.
+
+  tools/checks.py quick|test|deep|tidy     run the steps of a set (see SETS)
+  tools/checks.py STEP...                  run single steps
+  tools/checks.py total SET...             add up the last results; last line `N passed, N failed`
+  tools/checks.py list                     the steps, their budgets and commands
+
+Every step writes build/checks/STEP.json. A step over its budget is stopped and fails. Budgets are
+for two cores without a compiler cache; `test` stays below 10 minutes, all of CI below 40.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "build" / "checks"
+JOBS = os.cpu_count() or 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One check: a shell command that exits with 0 when all is well."""
+
+    name: str
+    help: str
+    command: str
+    budget_s: int
+    junit: str = ""  # ctest's result file: its test cases are counted instead of the step
+    needs: str = ""  # a step that must have passed, else this one fails without running
+
+
+def ctest(name, build_dir, options=""):
+    """ctest in `build_dir`; the counts come from its own JUnit file."""
+    junit = f"build/checks/{name}.xml"
+    command = (
+        f"ctest --test-dir {build_dir} --output-on-failure --no-tests=error -j{JOBS} "
+        f"--output-junit {ROOT / junit} {options}"
+    )
+    return command, junit
+
+
+def ctest_step(name, help_text, build_dir, needs, budget_s, options="", prefix=""):
+    command, junit = ctest(name, build_dir, options)
+    return Step(name, help_text, prefix + command, budget_s, junit, needs)
+
+
+# TSan's shadow memory does not fit every address layout of new kernels; setarch -R fixes it.
+NO_ASLR = "setarch $(uname -m) -R "
+TSAN_TARGETS = "test_core test_gpu test_simgpu test_modes test_benchmarking"
+SANITIZER_OPTIONS = (
+    "ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "
+)
+
+STEPS = [
+    Step("rooms", "includes and links keep tools/rooms.txt", "tools/check_rooms.py", 30),
+    Step("style", "sizes, banned calls, markers, READMEs", "tools/check_style.py", 30),
+    Step("format", "clang-format", "tools/format.sh --check", 60),
+    Step("build", "gcc, release", "cmake --preset release && cmake --build --preset release", 360),
+    ctest_step("ctest", "all tests", "build", "build", 240),
+    Step("dist", "the tree of make dist runs anywhere",
+         "tools/make_dist.py && tools/check_dist.py", 60, needs="build"),
+    Step("report", "report.html in a browser", "tools/check_report.py", 120, needs="build"),
+    Step("clang", "clang, debug, ASan and UBSan: everything, with the fuzzers",
+         "cmake --preset fuzz && cmake --build --preset fuzz", 480),
+    ctest_step("ctest-asan", "all tests under ASan and UBSan", "build/fuzz", "clang", 360,
+               prefix=SANITIZER_OPTIONS),
+    Step("fuzz", "every fuzzer over its corpus, and a short search",
+         "tools/run_fuzzers.py build/fuzz/fuzz", 120, needs="clang"),
+    Step("headers", "every header compiles alone",
+         "cmake --build --preset fuzz --target all_verify_interface_header_sets", 240,
+         needs="clang"),
+    Step("tidy", "clang-tidy over all sources", "tools/tidy.sh build/fuzz", 720, needs="clang"),
+    Step("tsan-build", "gcc with TSan: the threaded suites",
+         f"cmake --preset tsan && cmake --build --preset tsan --target {TSAN_TARGETS}", 360),
+    ctest_step("ctest-tsan", "the threaded suites under TSan", "build/tsan", "tsan-build", 300,
+               "-L 'core|gpu|simgpu|modes|benchmarking'", NO_ASLR),
+]
+QUICK = ["rooms", "style", "format"]
+SETS = {
+    "quick": QUICK,
+    "test": QUICK + ["build", "ctest", "dist", "report"],
+    "deep": ["clang", "ctest-asan", "fuzz", "headers", "tidy", "tsan-build", "ctest-tsan"],
+    "tidy": ["clang", "tidy"],
+}
+
+
+def count_cases(junit):
+    """(passed, failed, skipped) of a ctest JUnit file; nothing when there is no readable one."""
+    try:
+        suite = ElementTree.parse(ROOT / junit).getroot()
+    except (OSError, ElementTree.ParseError):
+        return None
+    states = [case.get("status") for case in suite.iter("testcase")]
+    skipped = sum(state in ("notrun", "disabled") for state in states)
+    failed = sum(state == "fail" for state in states)
+    return len(states) - skipped - failed, failed, skipped
+
+
+def run_command(step):
+    """(exit code, seconds): 124 when the step ran past its budget."""
+    begin = time.monotonic()
+    process = subprocess.Popen(["bash", "-c", step.command], cwd=ROOT, start_new_session=True)
+    try:
+        code = process.wait(timeout=step.budget_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        print(f"checks: {step.name}: over its budget of {step.budget_s} s", flush=True)
+        code = 124
+    return code, time.monotonic() - begin
+
+
+def result_of(name):
+    try:
+        return json.loads((RESULTS / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def passed(name):
+    result = result_of(name)
+    return result is not None and result["code"] == 0
+
+
+def run_step(step):
+    """Runs one step and writes its result; returns whether it passed."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{step.name}.json").unlink(missing_ok=True)
+    if step.junit:
+        (ROOT / step.junit).unlink(missing_ok=True)
+    print(f"\n== {step.name}: {step.help}", flush=True)
+    if step.needs and not passed(step.needs):
+        print(f"checks: {step.name}: not run, because {step.needs} failed", flush=True)
+        code, seconds = 1, 0.0
+    else:
+        code, seconds = run_command(step)
+    counts = count_cases(step.junit) if step.junit else None
+    good, bad, skipped = counts or (int(code == 0), int(code != 0), 0)
+    if code != 0 and bad == 0:
+        bad = 1  # the runner itself failed
+    result = {"step": step.name, "code": code, "seconds": round(seconds, 1),
+              "passed": good, "failed": bad, "skipped": skipped}
+    (RESULTS / f"{step.name}.json").write_text(json.dumps(result) + "\n")
+    return code == 0
+
+
+def summary(names):
+    """Prints a line per step; returns the sums (passed, failed, skipped)."""
+    sums = [0, 0, 0]
+    print()
+    for name in names:
+        result = result_of(name) or {"code": 1, "seconds": 0, "passed": 0, "failed": 1,
+                                     "skipped": 0}
+        state = "ok" if result["code"] == 0 else "FAILED"
+        print(f"  {name:12} {state:7} {result['seconds']:7.1f} s   {result['passed']} passed, "
+              f"{result['failed']} failed, {result['skipped']} skipped")
+        for i, key in enumerate(("passed", "failed", "skipped")):
+            sums[i] += result[key]
+    return sums
+
+
+def expand(words):
+    """Step names for sets and steps, each once, in the given order."""
+    by_name = {step.name for step in STEPS}
+    names = []
+    for word in words:
+        if word not in SETS and word not in by_name:
+            raise SystemExit(f"checks: error: no step or set '{word}'; see tools/checks.py list")
+        # `tidy` is both a set and a step: the set stands for it on the command line.
+        names += [name for name in SETS.get(word, [word]) if name not in names]
+    return names
+
+
+def list_steps():
+    for step in STEPS:
+        print(f"{step.name:12} {step.budget_s:4d} s  {step.help}\n{'':20}{step.command}")
+
+
+def main(arguments):
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else 2
+    if arguments[0] == "list":
+        list_steps()
+        return 0
+    if arguments[0] == "total":
+        good, bad, skipped = summary(expand(arguments[1:]))
+        print(f"\n{good} passed, {bad} failed" + (f", {skipped} skipped" if skipped else ""))
+        return 0 if bad == 0 and good > 0 else 1
+    names = expand(arguments)
+    steps = {step.name: step for step in STEPS}
+    all_passed = all([run_step(steps[name]) for name in names])
+    good, bad, skipped = summary(names)
+    rerun = " ".join(shlex.quote(name) for name in names if not passed(name))
+    if not all_passed:
+        print(f"\nchecks: failed; run again with: tools/checks.py {rerun}")
+    return 0 if all_passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
