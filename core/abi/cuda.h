@@ -370,4 +370,16 @@ static_assert(sizeof(CheckpointArgs) == 64);
   X(cuCheckpointProcessCheckpoint, 12080, (int pid, CheckpointArgs* args)) \
   X(cuCheckpointProcessUnlock, 12080, (int pid, CheckpointArgs* args))
 
+enum class Need { kRequired, kOptional };
+
+/// One typed pointer per function of the tables; null where the driver lacks it.
+struct Functions {
+#define CORUN_CUDA_POINTER(name, symbol, need, parameters) Code(*name) parameters = nullptr;
+  CORUN_CUDA_FUNCTIONS(CORUN_CUDA_POINTER)
+#undef CORUN_CUDA_POINTER
+#define CORUN_CUDA_POINTER(name, version, parameters) Code(*name) parameters = nullptr;
+  CORUN_CUDA_LATER_FUNCTIONS(CORUN_CUDA_POINTER)
+#undef CORUN_CUDA_POINTER
+};
+
 }  // namespace corun::cuda

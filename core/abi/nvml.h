@@ -301,4 +301,14 @@ static_assert(sizeof(ViolationTime) == 16);
 /// const char* nvmlErrorString(Code): the one function that returns no code.
 using ErrorStringFunction = const char*(Code code);
 
+enum class Need { kRequired, kOptional };
+
+/// One typed pointer per function of the tables; null where the driver lacks it.
+struct Functions {
+#define CORUN_NVML_POINTER(name, symbol, need, parameters) Code(*name) parameters = nullptr;
+  CORUN_NVML_FUNCTIONS(CORUN_NVML_POINTER)
+#undef CORUN_NVML_POINTER
+  const char* (*nvmlErrorString)(Code code) = nullptr;
+};
+
 }  // namespace corun::nvml
