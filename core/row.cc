@@ -1,24 +1,11 @@
 #include "core/row.h"
 
-#include <nlohmann/json.hpp>
-
 #include "core/json_fields.h"
+#include "core/json_values.h"
 
 namespace corun {
 
 namespace {
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
-Json estimate_json(const std::optional<Estimate>& estimate) {
-  if (!estimate) return {};
-  return {{"value", estimate->value},
-          {"low", or_null(estimate->low)},
-          {"high", or_null(estimate->high)}};
-}
 
 Json latency_json(const std::optional<LatencySummary>& latency) {
   if (!latency) return {};
