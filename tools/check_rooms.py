@@ -94,6 +94,7 @@ def check_file(root, relative, table, used):
 def cmake_links(text, table):
     """[(what, room)]: the rooms that the calls of one CMakeLists.txt link."""
     targets = {"corun_" + room.replace("/", "_"): room for room in table}
+    # A part of a room (simgpu/engine) may be a target of its own: it counts as its room.
     links = []
     for call, body in CMAKE_CALL.findall(re.sub(r"#[^\n]*", "", text)):
         words = body.split()
@@ -102,7 +103,7 @@ def cmake_links(text, table):
             if word in CMAKE_KEYWORDS:
                 section = word
             elif section == "DEPS" and call != "target_link_libraries":
-                links.append((call, word))
+                links.append((call, room_of(word + "/", table) or word))
             elif word in targets:
                 links.append((call, targets[word]))
     return links

@@ -65,6 +65,13 @@ class CheckRooms(unittest.TestCase):
         self.write("core/CMakeLists.txt", "corun_room(core)\n# corun_room(core DEPS gpu)\n")
         self.assertEqual(check_rooms.check(self.root), [])
 
+    def test_a_part_of_a_room_counts_as_its_room(self):
+        self.write("gpu/CMakeLists.txt", "corun_room(gpu DEPS gpu/driver core)\n")
+        self.write("gpu/driver/CMakeLists.txt", "corun_room(gpu/driver DEPS core)\n")
+        self.assertEqual(check_rooms.check(self.root), [])
+        self.write("gpu/driver/CMakeLists.txt", "corun_room(gpu/driver DEPS simgpu/engine)\n")
+        self.assert_error("gpu/driver/CMakeLists.txt", "links simgpu")
+
     def test_an_include_without_a_link_is_found(self):
         self.write("gpu/CMakeLists.txt", "corun_room(gpu)\n")
         self.assert_error("gpu/device.cc:2", "DEPS do not link it")
