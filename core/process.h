@@ -102,7 +102,6 @@ class Process {
   Process() = default;
   void receive();
   bool wait_until(Instant deadline, bool for_all);
-  void abandon();
 
   pid_t keeper_ = -1;
   pid_t pid_ = -1;
