@@ -38,7 +38,7 @@ BANNED = [
     (r"\b(?:strcpy|strcat|sprintf|vsprintf|gets)\s*\(", "fmt::format or std::string", ()),
     (r"\b(?:atoi|atol|atof|strtod|strtol|strtoul|strtoull)\s*\(|\bstd::sto(?:i|l|ll|ul|ull|d|f)\b",
      "std::from_chars or core/units.h", ()),
-    (r"\bstd::(?:cout|cerr|cin)\b", "fmt::print or core/log.h", ()),
+    (r"\bstd::(?:cout|cerr|clog)\s*<<|\bstd::cin\b", "fmt::print or core/log.h", ()),
     (r"(?<![\w.>:])(?:f|std::f|std::)?printf\s*\(", "fmt::print or core/log.h", ("core/check.cc",)),
     (r"(?<![\w.>:_])assert\s*\(", "CORUN_CHECK of core/check.h", ()),
     (r"\bthrow\b", "Result of core/result.h", ()),
