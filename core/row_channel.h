@@ -20,7 +20,24 @@ struct RowLimits {
   size_t line_bytes = kMaxRowLine;
   double bytes_per_second = 8.0 * 1024 * 1024;  ///< sustained
   double burst_bytes = 16.0 * 1024 * 1024;      ///< above the sustained rate at any moment
-  uint64_t total_bytes = uint64_t{256} << 20;   ///< over the channel's life
+  double lines_per_second = 20'000;             ///< sustained: parsing costs the harness per line
+  double burst_lines = 40'000;
+  uint64_t total_bytes = uint64_t{256} << 20;  ///< over the channel's life
+};
+
+/// A budget that refills at a constant rate; pure, the caller brings the time.
+class RateBound {
+ public:
+  RateBound(double per_second, double burst, Instant now)
+      : per_second_(per_second), burst_(burst), left_(burst), refilled_(now) {}
+  /// False when `amount` exceeds what is left at `now`.
+  bool take(double amount, Instant now);
+
+ private:
+  double per_second_;
+  double burst_;
+  double left_;
+  Instant refilled_;
 };
 
 /// Cuts a byte stream into lines within RowLimits; no I/O of its own.
@@ -34,12 +51,12 @@ class RowBuffer {
   Status finish();
 
  private:
-  Status charge(size_t bytes, Instant now);
+  Status charge(std::string_view bytes, Instant now);
 
   RowLimits limits_;
   std::string partial_;
-  double tokens_;
-  Instant refilled_;
+  RateBound bytes_;
+  RateBound lines_;
   uint64_t total_ = 0;
   std::optional<Error> error_;
 };
@@ -50,8 +67,10 @@ class RowChannel {
   /// both. The folder must exist.
   static Result<RowChannel> create(const std::filesystem::path& dir, const std::string& workload,
                                    Instant now, RowLimits limits = {});
-  RowChannel(RowChannel&&) = default;
-  RowChannel& operator=(RowChannel&&) = default;
+  RowChannel(RowChannel&& other) noexcept;
+  RowChannel& operator=(RowChannel&& other) noexcept;
+  RowChannel(const RowChannel&) = delete;
+  RowChannel& operator=(const RowChannel&) = delete;
   /// Removes the FIFOs.
   ~RowChannel();
 
@@ -76,6 +95,7 @@ class RowChannel {
 
  private:
   RowChannel(std::string workload, std::filesystem::path base, RowLimits limits, Instant now);
+  Result<size_t> read_once(Instant now, std::vector<Message>* messages);
 
   std::string workload_;
   std::filesystem::path base_;  ///< empty in a moved-from channel
