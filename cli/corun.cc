@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "cli/version.h"
 #include "core/nearest.h"
-#include "version.h"
 
 namespace corun::cli {
 

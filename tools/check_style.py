@@ -3,9 +3,10 @@
 
   tools/check_style.py [--root DIR]
 
-Limits: functions 70 lines, files 500 (tests 800), lines 100 columns. A place that had to break a
-limit stands in tools/style_exceptions.txt as `PATH LIMIT VALUE`; the value may only shrink, and a
-line that is no longer needed is an error, so the list gets shorter by itself.
+Limits: functions 70 lines, files 500 (tests 800), lines 100 columns, banned calls 0. A place that
+has to break one stands in tools/style_exceptions.txt as `PATH LIMIT VALUE  # reason` (LIMIT:
+function, file, columns, or the call's name); the value may only shrink, and a line that is no
+longer needed is an error, so the list gets shorter by itself.
 """
 
 import argparse
@@ -43,7 +44,7 @@ BANNED = [
     (r"(?<![\w.>:_])assert\s*\(", "CORUN_CHECK of core/check.h", ()),
     (r"\bthrow\b", "Result of core/result.h", ()),
     (r"\busing\s+namespace\s+std\b", "names with std::", ()),
-    (r"\bstd::signal\s*\(|(?<![\w.>:])signal\s*\(\s*SIG", "sigaction", ()),
+    (r"\bstd::signal\s*\(|(?<![\w.>:])signal\s*\(\s*SIG\w+\s*,(?!\s*SIG_)", "sigaction", ()),
     (r"\.detach\s*\(\s*\)", "std::jthread, joined", ()),
     (r"\bgmtime\s*\(|\blocaltime\s*\(|\bstrtok\s*\(", "the _r variant", ()),
 ]
@@ -72,22 +73,27 @@ def python_functions(text):
 
 
 def measure(path, text):
-    """{limit: (value, allowed, where)} of one code file, only for limits that it breaks."""
+    """{limit: (value, problem)} of one code file, only for limits that it breaks."""
     suffix = pathlib.PurePath(path).suffix
     lines = text.splitlines()
     limit = MAX_TEST_FILE if path.startswith("tests/") else MAX_FILE
     broken = {}
     if len(lines) > limit:
-        broken["file"] = (len(lines), limit, path)
+        broken["file"] = (len(lines), f"{path}: {len(lines)} lines; at most {limit}")
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_COLUMNS and "http" not in line and len(line) > broken.get(
                 "columns", (0,))[0]:
-            broken["columns"] = (len(line), MAX_COLUMNS, f"{path}:{number}")
+            broken["columns"] = (len(line), f"{path}:{number}: {len(line)} columns; "
+                                 f"at most {MAX_COLUMNS}")
     found = functions(text) if suffix in CPP else python_functions(text) if suffix == ".py" else []
     for name, first, last in found:
         size = last - first + 1
         if size > MAX_FUNCTION and size > broken.get("function", (0,))[0]:
-            broken["function"] = (size, MAX_FUNCTION, f"{path}:{first} {name}")
+            broken["function"] = (size, f"{path}:{first}: {name} has {size} lines; at most "
+                                  f"{MAX_FUNCTION}")
+    for call, places in (banned_calls(path, text) if suffix in CPP else {}).items():
+        named = ", ".join(place for place, _ in places)
+        broken[call] = (len(places), f"{named}: {call}: use {places[0][1]}")
     return broken
 
 
@@ -99,16 +105,16 @@ def read_exceptions(root):
     return {(row[0], row[1]): int(row[2]) for row in rows if row}
 
 
-def check_sizes(files, exceptions):
+def check_limits(files, exceptions):
     errors, needed = [], set()
     for path, text in files.items():
-        for limit, (value, allowed, where) in measure(path, text).items():
+        for limit, (value, problem) in measure(path, text).items():
             granted = exceptions.get((path, limit))
             needed.add((path, limit))
             if granted is None:
-                errors.append(f"{where}: {limit} of {value} lines or columns; at most {allowed}")
+                errors.append(problem)
             elif value > granted:
-                errors.append(f"{where}: {limit} grew from {granted} to {value}; at most {allowed}")
+                errors.append(f"{problem} (allowed was {granted}, which may not grow)")
             elif value < granted:
                 errors.append(f"tools/style_exceptions.txt: {path} {limit} is {value} now; "
                               f"write that instead of {granted}")
@@ -117,17 +123,16 @@ def check_sizes(files, exceptions):
     return errors
 
 
-def check_banned(files):
-    errors = []
-    for path, text in files.items():
-        if pathlib.PurePath(path).suffix not in CPP:
-            continue
-        for number, line in enumerate(blank(text).splitlines(), 1):
-            for pattern, instead, allowed in BANNED:
-                match = re.search(pattern, line)
-                if match and not path.startswith(allowed or ("\0",)):
-                    errors.append(f"{path}:{number}: {match.group().strip(' (')}: use {instead}")
-    return errors
+def banned_calls(path, text):
+    """{call: [(place, what to use instead)]} of one C++ file."""
+    found = {}
+    for number, line in enumerate(blank(text).splitlines(), 1):
+        for pattern, instead, allowed in BANNED:
+            match = re.search(pattern, line)
+            if match and not path.startswith(allowed or ("\0",)):
+                call = re.sub(r"[\s(].*", "", match.group().strip())
+                found.setdefault(call, []).append((f"{path}:{number}", instead))
+    return found
 
 
 def check_words(texts):
@@ -177,7 +182,7 @@ def check(root):
                 if suffix in CODE:
                     return [f"{path}: not UTF-8"]
     code = {path: text for path, text in texts.items() if pathlib.PurePath(path).suffix in CODE}
-    return (check_sizes(code, read_exceptions(root)) + check_banned(code) + check_words(texts) +
+    return (check_limits(code, read_exceptions(root)) + check_words(texts) +
             check_house(root, texts))
 
 
