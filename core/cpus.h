@@ -26,9 +26,11 @@ struct CpuBudget {
   std::vector<int> all() const;
 };
 
-/// Affinity, core topology and cgroup quota (v2 cpu.max, v1 cfs_quota) of this process.
-/// `root` is "/" but in tests.
-Result<CpuBudget> available_cpus(const std::filesystem::path& root = "/");
+/// Affinity, core topology and cgroup quota (v2 cpu.max, v1 cpu.cfs_quota_us) of this process.
+Result<CpuBudget> available_cpus();
+/// The same for these CPUs, from the /proc and /sys below `root`. What cannot be read does not
+/// limit: without topology every CPU is a core.
+CpuBudget cpu_budget(const std::vector<int>& allowed, const std::filesystem::path& root);
 
 /// Who runs where.
 struct CpuPlan {

@@ -363,7 +363,9 @@ void run(int channel, const Launch& launch) {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
   // The launching program may ignore SIGCHLD, which would make waitpid lose the statuses.
-  signal(SIGCHLD, SIG_DFL);
+  struct sigaction as_usual = {};
+  as_usual.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &as_usual, nullptr);
   Report failure;
   const pid_t command = start(launch, channel, &failure);
   let_go_of_streams();

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,8 @@ inline std::string read_line(int fd) {
 
 inline pid_t read_pid(int fd) {
   const std::string line = read_line(fd);
-  const int pid = std::atoi(line.c_str());
+  pid_t pid = 0;
+  std::from_chars(line.data(), line.data() + line.size(), pid);
   EXPECT_GT(pid, 0) << "not a PID: " << line;
   return pid;
 }
