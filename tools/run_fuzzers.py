@@ -8,6 +8,8 @@ to build/checks/fuzz/. For a long search raise --runs. The canary must fail.
 """
 
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import shutil
 import subprocess
@@ -34,7 +36,7 @@ def run(program, name, runs):
 def main():
     parser = argparse.ArgumentParser(description="Runs the fuzzers.")
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--runs", type=int, default=20000)
+    parser.add_argument("--runs", type=int, default=10000)
     parser.add_argument("--only")
     arguments = parser.parse_args()
     shutil.rmtree(FOUND, ignore_errors=True)
@@ -45,13 +47,15 @@ def main():
         print(f"run_fuzzers: error: no such fuzzer below {arguments.folder}: {names}")
         return 1
     failed = []
-    for name in names:
-        done = run(programs[name], name, arguments.runs)
-        as_it_should = (done.returncode != 0) == (name == CANARY)
-        print(f"run_fuzzers: {name}: {'ok' if as_it_should else 'FAILED'}", flush=True)
-        if not as_it_should:
-            print(done.stdout[-4000:])
-            failed.append(name)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = {name: pool.submit(run, programs[name], name, arguments.runs) for name in names}
+        for name, future in runs.items():
+            done = future.result()
+            as_it_should = (done.returncode != 0) == (name == CANARY)
+            print(f"run_fuzzers: {name}: {'ok' if as_it_should else 'FAILED'}", flush=True)
+            if not as_it_should:
+                print(done.stdout[-4000:])
+                failed.append(name)
     return 1 if failed else 0
 
 
