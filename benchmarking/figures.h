@@ -25,9 +25,9 @@ struct WorkloadFigures {
   std::optional<Estimate> p95_ms;
   std::optional<Estimate> p99_ms;
   std::optional<Estimate> inflation;  ///< p99 here over p99 solo
-  std::optional<double> offered;
-  uint64_t requests = 0;  ///< latencies behind the percentiles, all repetitions
-  int launches = 0;       ///< valid repetitions
+  std::optional<double> offered;      ///< requests/s; open-loop workloads only
+  uint64_t requests = 0;              ///< latencies behind the percentiles, all repetitions
+  int launches = 0;                   ///< valid repetitions
   bool saturated = false;
   bool cpu_bound = false;
   std::optional<bool> checksum_ok;
@@ -47,9 +47,10 @@ struct ModeFigures {
   std::optional<Estimate> sm_active;
   std::optional<Estimate> energy_j;
   std::optional<Estimate> energy_above_idle_j;
-  std::optional<Estimate> window_seconds;
-  int cells = 0;        ///< repetitions that were tried
-  int valid_cells = 0;  ///< repetitions that count
+  std::optional<Estimate> memory_used_bytes;  ///< peak of the device
+  std::optional<double> window_seconds;       ///< mean length of the measured windows
+  int cells = 0;                              ///< repetitions that were tried
+  int valid_cells = 0;                        ///< repetitions that count
 };
 
 /// A cell or row that does not count, and why.
@@ -67,11 +68,19 @@ struct Figures {
   std::string gpu;
   std::string driver;
   bool simulated = false;
-  std::vector<ModeFigures> modes;  ///< in the order in which they first ran; "solo" first
+  std::vector<ModeFigures> modes;  ///< by mix (smallest first), in it by mode ("solo" first)
   std::vector<VoidCell> voids;
 };
 
 Figures figures_of(const Results& results);
+/// The workload of `figures` that ran alone as `workload` of `mix` did: same mix, else the same
+/// name in another mix, else the same name without its number ("infer-2" is "infer-1"'s twin).
+const WorkloadFigures* solo_of(const Figures& figures, const std::string& mix,
+                               const std::string& workload);
+/// "infer" of "infer-2": workloads of a cycle differ by their number only.
+std::string base_name(const std::string& workload);
+/// A place for `mode` in tables and legends: solo, exclusive, time-slicing, mps, ...; then others.
+int mode_rank(const std::string& mode);
 /// docs/cells.md, "Figures".
 Json to_json(const Figures& figures);
 

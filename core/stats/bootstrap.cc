@@ -163,6 +163,17 @@ Estimate hierarchical_bootstrap(std::span<const std::vector<double>> launches,
   return estimate;
 }
 
+Estimate t_interval(std::span<const double> per_launch, double confidence) {
+  Estimate estimate{mean(per_launch), {}, {}};
+  if (per_launch.size() < 2) return estimate;
+  const double n = static_cast<double>(per_launch.size());
+  const double reach =
+      student_t_quantile(1 - (1 - confidence) / 2, n - 1) * std::sqrt(variance(per_launch) / n);
+  estimate.low = estimate.value - reach;
+  estimate.high = estimate.value + reach;
+  return estimate;
+}
+
 Estimate log_t_interval(std::span<const double> per_launch, double confidence) {
   CORUN_CHECK(!per_launch.empty(), "interval of nothing");
   std::vector<double> logs;
@@ -170,14 +181,10 @@ Estimate log_t_interval(std::span<const double> per_launch, double confidence) {
     if (value <= 0) return {mean(per_launch), {}, {}};  // no logarithm, so no interval
     logs.push_back(std::log(value));
   }
-  const double centre = mean(logs);
-  Estimate estimate{std::exp(centre), {}, {}};
-  if (logs.size() < 2) return estimate;
-  const double n = static_cast<double>(logs.size());
-  const double reach =
-      student_t_quantile(1 - (1 - confidence) / 2, n - 1) * std::sqrt(variance(logs) / n);
-  estimate.low = std::exp(centre - reach);
-  estimate.high = std::exp(centre + reach);
+  Estimate estimate = t_interval(logs, confidence);
+  estimate.value = std::exp(estimate.value);
+  if (estimate.low) estimate.low = std::exp(*estimate.low);
+  if (estimate.high) estimate.high = std::exp(*estimate.high);
   return estimate;
 }
 

@@ -44,6 +44,8 @@ Estimate hierarchical_bootstrap(std::span<const std::vector<double>> launches,
 /// Geometric mean of per-launch figures (> 0), Student's t interval on their logarithms;
 /// no interval for fewer than two launches.
 Estimate log_t_interval(std::span<const double> per_launch, double confidence = 0.95);
+/// Mean of per-launch figures of any sign, Student's t interval; none for fewer than two launches.
+Estimate t_interval(std::span<const double> per_launch, double confidence = 0.95);
 /// The rule for repeated launches: hierarchical bootstrap; with fewer than ten launches the wider
 /// of it and the log-t interval.
 Estimate launches_estimate(std::span<const std::vector<double>> launches,

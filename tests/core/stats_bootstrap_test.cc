@@ -129,6 +129,13 @@ TEST(Bootstrap, TheLogTIntervalCoversTheTrueMedianOfLaunches) {
   EXPECT_NEAR(covered, 1900, 50);  // five standard errors
 }
 
+TEST(Bootstrap, ATIntervalTakesFiguresOfAnySign) {
+  const Estimate e = t_interval(std::vector<double>{-1, 1});
+  EXPECT_EQ(e.value, 0);
+  EXPECT_NEAR(*e.high, 12.7062, 1e-3);
+  EXPECT_NEAR(*e.low, -12.7062, 1e-3);
+}
+
 TEST(Summary, PercentilesThatNCannotSupportAreNothing) {
   std::vector<double> ms(100);
   for (size_t i = 0; i < ms.size(); ++i) ms[i] = static_cast<double>(i + 1);
