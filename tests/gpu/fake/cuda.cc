@@ -1,9 +1,6 @@
 #include "core/abi/cuda.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-
+#include "core/environment.h"
 #include "tests/gpu/fake/script.h"
 
 namespace corun::cuda {
@@ -38,9 +35,9 @@ extern "C" {
 int fake_live_objects() { return live; }
 
 Code cuInit(unsigned) {
-  const char* pipe = std::getenv("CUDA_MPS_PIPE_DIRECTORY");
+  const auto pipe = environment("CUDA_MPS_PIPE_DIRECTORY");
   const fake::Answer stray("stray-mps-daemon");  // where a daemon answers that nobody wants
-  if (stray.given() && (pipe == nullptr || stray.word(0) == pipe)) return Code::kMpsServerNotReady;
+  if (stray.given() && (!pipe || stray.word(0) == *pipe)) return Code::kMpsServerNotReady;
   return code_of(fake::Answer("cuInit"));
 }
 

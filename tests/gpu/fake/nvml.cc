@@ -1,8 +1,5 @@
 #include "core/abi/nvml.h"
 
-#include <cmath>
-#include <cstdlib>
-
 #include "tests/gpu/fake/script.h"
 
 namespace corun::nvml {
@@ -37,10 +34,10 @@ Code processes(const char* function, unsigned* count, ProcessInfo* infos) {
   if (there > room) return Code::kInsufficientSize;
   for (unsigned i = 0; i < there; ++i) {
     const std::string word = answer.word(i);
-    const std::string bytes = word.substr(word.find(':') + 1);
-    infos[i] = {static_cast<unsigned>(std::strtoul(word.c_str(), nullptr, 10)),
-                bytes == "-" ? kMemoryNotAvailable : std::strtoull(bytes.c_str(), nullptr, 10), ~0U,
-                ~0U};
+    const size_t colon = word.find(':');
+    const std::string bytes = word.substr(colon + 1);
+    infos[i] = {static_cast<unsigned>(fake::number_in(word.substr(0, colon))),
+                bytes == "-" ? kMemoryNotAvailable : fake::number_in(bytes), ~0U, ~0U};
   }
   return Code::kSuccess;
 }
@@ -136,10 +133,10 @@ Code nvmlDeviceGetProcessUtilization(DeviceHandle, ProcessUtilization* samples, 
   *count = static_cast<unsigned>(answer.words().size());
   for (unsigned i = 0; i < *count; ++i) {
     const std::string word = answer.word(i);
-    const auto sm = std::strtoul(word.substr(word.find(':') + 1).c_str(), nullptr, 10);
-    samples[i] = {static_cast<unsigned>(std::strtoul(word.c_str(), nullptr, 10)),
+    const size_t colon = word.find(':');
+    samples[i] = {static_cast<unsigned>(fake::number_in(word.substr(0, colon))),
                   time.given() ? time.number(0) : last_seen_us + 1,
-                  static_cast<unsigned>(sm),
+                  static_cast<unsigned>(fake::number_in(word.substr(colon + 1))),
                   0,
                   0,
                   0};
@@ -161,13 +158,13 @@ Code nvmlGpmSampleFree(GpmSampleHandle sample) {
 Code nvmlGpmSampleGet(DeviceHandle, GpmSampleHandle) {
   return code_of(fake::Answer("nvmlGpmSampleGet"));
 }
-/// One line per metric: gpm-ID VALUE.
+/// One line per metric: gpm-ID HUNDREDTHS.
 Code nvmlGpmMetricsGet(GpmMetricsGet* request) {
   if (request->version != kGpmVersion) return Code::kArgumentVersionMismatch;
   for (unsigned i = 0; i < request->count; ++i) {
     GpmMetric& metric = request->metrics[i];
     const fake::Answer answer("gpm-" + std::to_string(static_cast<unsigned>(metric.id)));
-    metric.value = std::strtod(answer.word(0).c_str(), nullptr);
+    metric.value = static_cast<double>(answer.number(0)) * 0.01;
     metric.code = code_of(answer);
   }
   return Code::kSuccess;

@@ -1,20 +1,22 @@
 #include "tests/gpu/fake/script.h"
 
-#include <chrono>
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <optional>
 #include <sstream>
-#include <thread>
+
+#include "core/clock.h"
+#include "core/environment.h"
 
 namespace corun::fake {
 
 namespace {
 
+std::string script_path() { return environment("CORUN_FAKE_DRIVER_SCRIPT").value_or(""); }
+
 std::optional<std::vector<std::string>> find(const std::string& function) {
-  const char* path = std::getenv("CORUN_FAKE_DRIVER_SCRIPT");
-  std::ifstream file(path == nullptr ? "" : path);
+  std::ifstream file(script_path());
   std::optional<std::vector<std::string>> found;
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
@@ -31,17 +33,24 @@ std::optional<std::vector<std::string>> find(const std::string& function) {
 Answer::Answer(const std::string& function) {
   auto words = find(function);
   while (words && !words->empty() && words->front() == "hang") {
-    std::ofstream(std::string(std::getenv("CORUN_FAKE_DRIVER_SCRIPT")) + ".hanging");
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::ofstream(script_path() + ".hanging");
+    sleep_until(monotonic_now() + std::chrono::milliseconds(1));
     words = find(function);
   }
   if (!words) return;
   given_ = true;
   words_ = std::move(*words);
-  if (!words_.empty() && words_[0][0] == '!') code_ = std::atoi(words_[0].c_str() + 1);
+  if (!words_.empty() && words_[0][0] == '!')
+    code_ = static_cast<int>(number_in(words_[0].substr(1)));
 }
 
-uint64_t Answer::number(size_t i) const { return std::strtoull(word(i).c_str(), nullptr, 0); }
+uint64_t number_in(std::string_view text) {
+  const bool hexadecimal = text.starts_with("0x");
+  if (hexadecimal) text.remove_prefix(2);
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, hexadecimal ? 16 : 10);
+  return value;
+}
 
 std::string Answer::line() const {
   std::string text;

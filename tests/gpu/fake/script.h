@@ -11,9 +11,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace corun::fake {
+
+/// "12", "0x1b"; 0 for anything else.
+uint64_t number_in(std::string_view text);
 
 class Answer {
  public:
@@ -25,7 +29,7 @@ class Answer {
   const std::vector<std::string>& words() const { return words_; }
   /// Word `i`, or nothing where the line is shorter.
   std::string word(size_t i) const { return i < words_.size() ? words_[i] : std::string(); }
-  uint64_t number(size_t i) const;
+  uint64_t number(size_t i) const { return number_in(word(i)); }
   /// The whole line, e.g. a name with blanks.
   std::string line() const;
 
