@@ -1,0 +1,26 @@
+#include "modes/driver_scheduled.h"
+#include "modes/mode.h"
+#include "modes/mps.h"
+
+namespace corun::modes {
+
+std::vector<std::unique_ptr<Mode>> all_modes() {
+  std::vector<std::unique_ptr<Mode>> modes;
+  modes.push_back(make_exclusive());
+  modes.push_back(make_time_slicing());
+  modes.push_back(make_mps());
+  modes.push_back(make_mps_priority());
+  return modes;
+}
+
+Result<std::unique_ptr<Mode>> find_mode(std::string_view name) {
+  std::string known;
+  for (auto& mode : all_modes()) {
+    if (mode->name() == name) return std::move(mode);
+    known += known.empty() ? "" : ", ";
+    known += mode->name();
+  }
+  return usage_error("unknown mode '" + std::string(name) + "'", "use one of " + known);
+}
+
+}  // namespace corun::modes
