@@ -1,0 +1,96 @@
+#include "workloads/synthetic/gpu_session.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace corun::synthetic {
+
+namespace {
+
+constexpr uint32_t kClockRaisingIterations = 256;
+
+int priority_value(StreamPriority priority, gpu::Context::PriorityRange range) {
+  switch (priority) {
+    case StreamPriority::kLow:
+      return range.least;
+    case StreamPriority::kDefault:
+      return 0;
+    case StreamPriority::kHigh:
+      return range.greatest;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GpuSession>> GpuSession::open(const CommonOptions& options) {
+  CORUN_ASSIGN(auto driver, gpu::Driver::load());
+  CORUN_TRY(driver->init());
+  CORUN_ASSIGN(const Processors processors, this_process_processors());
+  const bool spin = may_spin(options.wait, processors);
+  std::unique_ptr<GpuSession> session(new GpuSession(std::move(driver), spin));
+  CORUN_TRY(session->set_up(options));
+  return session;
+}
+
+Status GpuSession::set_up(const CommonOptions& options) {
+  const unsigned flags = spin_ ? cuda::kContextScheduleSpin : cuda::kContextScheduleBlockingSync;
+  CORUN_ASSIGN(context_, gpu::Context::open(*driver_, options.gpu, flags));
+  CORUN_ASSIGN(const int sms, context_->attribute(cuda::DeviceAttribute::kMultiprocessorCount));
+  CORUN_ASSIGN(const int l2, context_->attribute(cuda::DeviceAttribute::kL2CacheBytes));
+  sm_count_ = static_cast<uint32_t>(sms);
+  l2_bytes_ = static_cast<uint64_t>(l2);
+  CORUN_ASSIGN(const auto priorities, context_->stream_priorities());
+  stream_priority_ = priority_value(options.priority, priorities);
+  CORUN_ASSIGN(stream_, new_stream());
+  CORUN_ASSIGN(kernels_, Kernels::load(*driver_));
+  if (options.memory_bytes > 0) {
+    CORUN_ASSIGN(held_, allocate(options.memory_bytes));
+  }
+  return {};
+}
+
+Result<gpu::Stream> GpuSession::new_stream() const {
+  return gpu::Stream::create(*driver_,
+                             {.flags = cuda::kStreamNonBlocking, .priority = stream_priority_});
+}
+
+Result<gpu::Event> GpuSession::new_event() const {
+  const unsigned waiting = spin_ ? cuda::kEventDefault : cuda::kEventBlockingSync;
+  return gpu::Event::create(*driver_, waiting | cuda::kEventDisableTiming);
+}
+
+Result<gpu::DeviceMemory> GpuSession::allocate(uint64_t bytes) {
+  CORUN_ASSIGN(gpu::DeviceMemory memory, gpu::DeviceMemory::allocate(*driver_, bytes));
+  memory_bytes_ += bytes;
+  return memory;
+}
+
+Result<double> GpuSession::time_on_gpu(const std::function<Status()>& enqueue, int tries) const {
+  const unsigned waiting = spin_ ? cuda::kEventDefault : cuda::kEventBlockingSync;
+  CORUN_ASSIGN(const gpu::Event start, gpu::Event::create(*driver_, waiting));
+  CORUN_ASSIGN(const gpu::Event end, gpu::Event::create(*driver_, waiting));
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < tries; ++i) {
+    CORUN_TRY(start.record(stream_->get()));
+    CORUN_TRY(enqueue());
+    CORUN_TRY(end.record(stream_->get()));
+    CORUN_TRY(end.synchronize());
+    CORUN_ASSIGN(const Nanos elapsed, end.since(start));
+    best = std::min(best, to_micros(elapsed));
+  }
+  return best;
+}
+
+Status GpuSession::raise_clocks(StateArgument state, uint64_t& launches, Nanos length) const {
+  const Instant end = monotonic_now() + length;
+  while (monotonic_now() < end) {
+    for (int i = 0; i < 8; ++i, ++launches) {
+      CORUN_TRY(kernels_->burn(stream_->get(), 8 * sm_count_, state, kClockRaisingIterations));
+    }
+    CORUN_TRY(stream_->synchronize());
+  }
+  return {};
+}
+
+}  // namespace corun::synthetic

@@ -1,0 +1,112 @@
+#include "workloads/synthetic/session.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <optional>
+#include <variant>
+
+#include "core/stats/steady.h"
+
+namespace corun::synthetic {
+
+namespace {
+
+/// Commands may be minutes apart: the harness warms one workload after another.
+constexpr Nanos kCommandWait = std::chrono::hours(1);
+
+class RowSink final : public MessageSink {
+ public:
+  explicit RowSink(RowWriter& rows) : rows_(rows) {}
+  Status write(const Message& message) override { return rows_.write(message); }
+
+ private:
+  RowWriter& rows_;
+};
+
+Status write_notes(Workload& workload, RowWriter& rows) {
+  for (std::string& text : workload.take_notes()) {
+    CORUN_TRY(rows.write(NoteMessage{std::move(text)}));
+  }
+  return {};
+}
+
+Status answer_warm(Workload& workload, RowWriter& rows, const WarmCommand& command) {
+  CORUN_ASSIGN(const double rate,
+               warm_up(workload, from_seconds(command.max_s), from_seconds(command.window_s)));
+  CORUN_TRY(write_notes(workload, rows));
+  return rows.write(ReadyMessage{workload.kind(), workload.unit(), rate});
+}
+
+Status answer_start(Workload& workload, RowWriter& rows, const StartCommand& command) {
+  const Window window{command.window, command.at, from_seconds(command.seconds), command.seed};
+  RowSink sink(rows);
+  Recorder recorder(window.id, window.start, sink);
+  CORUN_ASSIGN(const WindowOutcome outcome, workload.run(window, recorder));
+  const Instant end = monotonic_now();
+  CORUN_ASSIGN(const uint64_t items, recorder.finish(end));
+  CORUN_ASSIGN(const Verification verification, workload.verify());
+  CORUN_TRY(write_notes(workload, rows));
+  DoneMessage done;
+  done.window = window.id;
+  done.items = items;
+  done.t_us = to_micros(end - window.start);
+  done.unanswered = outcome.unanswered;
+  done.checksum = verification.checksum;
+  done.checksum_ok = verification.ok;
+  done.memory_bytes = workload.memory_bytes();
+  return rows.write(done);
+}
+
+/// True: go on; false: the harness said stop.
+Result<bool> answer(Workload& workload, RowWriter& rows, const Command& command) {
+  if (const auto* warm = std::get_if<WarmCommand>(&command)) {
+    CORUN_TRY(answer_warm(workload, rows, *warm));
+    return true;
+  }
+  if (const auto* start = std::get_if<StartCommand>(&command)) {
+    CORUN_TRY(answer_start(workload, rows, *start));
+    return true;
+  }
+  return false;
+}
+
+Status follow_commands(Workload& workload, RowWriter& rows) {
+  CORUN_TRY(workload.initialise());
+  CORUN_TRY(rows.write(InitialisedMessage{}));
+  for (bool go_on = true; go_on;) {
+    CORUN_ASSIGN(const std::optional<Command> command, rows.next_command(kCommandWait));
+    if (!command) continue;
+    CORUN_ASSIGN(go_on, answer(workload, rows, *command));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<double> warm_up(Workload& workload, Nanos limit, Nanos window) {
+  const Instant end = monotonic_now() + limit;
+  CORUN_TRY(workload.calibrate());
+  stats::SteadyState steady;
+  do {
+    CORUN_ASSIGN(const WarmFigures figures, workload.warm(window));
+    if (!figures.settling || steady.add(*figures.settling)) return figures.rate;
+  } while (monotonic_now() < end);
+  const std::vector<double>& rates = steady.figures();
+  const size_t count = std::min<size_t>(rates.size(), 3);
+  return failed(
+      fmt::format("not warm after {:.1f} s: the last rates are {:.4g} {}", to_seconds(limit),
+                  fmt::join(rates.end() - static_cast<std::ptrdiff_t>(count), rates.end(), ", "),
+                  workload.unit()),
+      "leave the GPU and the processors to this workload while it warms up, or allow more time");
+}
+
+Status serve_harness(Workload& workload, RowWriter& rows) {
+  Status status = follow_commands(workload, rows);
+  // When the harness is gone the line cannot be written either: the exit code still tells.
+  if (!status) static_cast<void>(rows.write(ErrorMessage{status.error().text()}));
+  return status;
+}
+
+}  // namespace corun::synthetic

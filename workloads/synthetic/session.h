@@ -1,0 +1,22 @@
+// A workload's life under the harness (docs/row-protocol.md) and on its own.
+#pragma once
+
+#include "core/result.h"
+#include "core/row_writer.h"
+#include "workloads/synthetic/options.h"
+#include "workloads/synthetic/workload.h"
+
+namespace corun::synthetic {
+
+/// Follows the harness's commands until stop. A failure is written as an error line as well.
+Status serve_harness(Workload& workload, RowWriter& rows);
+
+/// Warms up, runs one window of options.duration and prints a summary on standard output.
+/// Errors: those of the workload; (failed) a wrong checksum.
+Status run_alone(Workload& workload, const CommonOptions& options);
+
+/// Calibrates, then warms in windows of `window` until the rate is steady; returns the last rate.
+/// Errors (failed): not steady within `limit`, naming the last rates.
+Result<double> warm_up(Workload& workload, Nanos limit, Nanos window);
+
+}  // namespace corun::synthetic

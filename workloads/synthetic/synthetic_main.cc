@@ -1,0 +1,27 @@
+// corun-synthetic: see options.cc for its command line.
+#include "core/exit_code.h"
+#include "core/log.h"
+#include "workloads/synthetic/options.h"
+#include "workloads/synthetic/session.h"
+
+namespace corun::synthetic {
+namespace {
+
+Status run(int argc, const char* const* argv) {
+  CORUN_ASSIGN(const std::optional<Options> options, parse_options(argc, argv));
+  if (!options) return {};
+  CORUN_ASSIGN(RowWriter rows, RowWriter::from_environment());
+  const std::unique_ptr<Workload> workload = make_workload(*options);
+  if (rows.speaking()) return serve_harness(*workload, rows);
+  return run_alone(*workload, options->common);
+}
+
+}  // namespace
+}  // namespace corun::synthetic
+
+int main(int argc, char** argv) {
+  const corun::Status status = corun::synthetic::run(argc, argv);
+  if (status) return static_cast<int>(corun::ExitCode::kOk);
+  corun::log::error("{}", status.error().text());
+  return static_cast<int>(corun::exit_code(status.error().kind));
+}

@@ -1,0 +1,48 @@
+#include "workloads/synthetic/waiting.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/cpus.h"
+
+namespace corun::synthetic {
+
+Result<Processors> this_process_processors() {
+  CORUN_ASSIGN(const CpuBudget budget, available_cpus());
+  Processors processors;
+  processors.online = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+  processors.usable = budget.cpu_count();
+  if (budget.quota) {
+    processors.usable = std::min(processors.usable, static_cast<int>(std::floor(*budget.quota)));
+  }
+  return processors;
+}
+
+bool may_spin(WaitChoice choice, const Processors& processors) {
+  switch (choice) {
+    case WaitChoice::kSpin:
+      return true;
+    case WaitChoice::kBlock:
+      return false;
+    case WaitChoice::kAuto:
+      return processors.usable >= 2 && processors.usable < processors.online;
+  }
+  return false;
+}
+
+Waiter::Waiter(bool spin) : spin_(spin) {
+  // 1 ns of slack: the kernel's default of 50 us would be added to each sleep. See prctl(2).
+  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+}
+
+Instant Waiter::until(Instant due) const {
+  sleep_until(spin_ ? due - kSpinMargin : due);
+  Instant now = monotonic_now();
+  while (now < due) now = monotonic_now();
+  return now;
+}
+
+}  // namespace corun::synthetic
