@@ -42,6 +42,7 @@ struct Profile {
   Nanos slice_least_work{0};  ///< what even the shortest slice gets done
 
   double idle_w = 0;
+  double context_w = 0;  ///< added while any context exists (clocks are up)
   double power_limit_w = 0;
   double sm_w = 0;    ///< added when every SM is active
   double dram_w = 0;  ///< added at full memory bandwidth

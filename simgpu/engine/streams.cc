@@ -1,0 +1,274 @@
+// How operations move through the streams; the phases are in state.h.
+#include <algorithm>
+
+#include "core/check.h"
+#include "simgpu/engine/state.h"
+
+namespace corun::simgpu {
+namespace {
+
+bool needs_sms(const GraphNode& node) {
+  return std::holds_alternative<KernelWork>(node) || std::holds_alternative<DeviceMemoryWork>(node);
+}
+
+bool needs_sms(const Work& work) {
+  if (const auto* graph = std::get_if<GraphWork>(&work)) {
+    return graph->nodes != nullptr && !graph->nodes->empty() && needs_sms(graph->nodes->front());
+  }
+  return std::holds_alternative<KernelWork>(work) || std::holds_alternative<DeviceMemoryWork>(work);
+}
+
+/// When `work`, visible from `visible` on, begins in a stream that is free from `t` on.
+Instant begin_time(const Work& work, Instant visible, Instant t, const Profile& profile) {
+  if (std::holds_alternative<CopyWork>(work)) return std::max(visible, t) + profile.copy_latency;
+  if (std::holds_alternative<GraphWork>(work)) return std::max(visible, t) + profile.graph_latency;
+  return std::max(visible, needs_sms(work) ? t + profile.kernel_gap : t);
+}
+
+Instant begin_time(const GraphNode& node, Instant t, const Profile& profile) {
+  if (std::holds_alternative<CopyWork>(node)) return t + profile.copy_latency;
+  return needs_sms(node) ? t + profile.kernel_gap : t;
+}
+
+}  // namespace
+
+Stream* Device::State::find(StreamId id) const {
+  return id.value < streams.size() ? streams[id.value].get() : nullptr;
+}
+
+Stream& Device::State::stream(StreamId id) const {
+  Stream* s = find(id);
+  CORUN_CHECK(s != nullptr, "unknown stream");
+  return *s;
+}
+
+bool Device::State::done(OpId op) const {
+  const Stream* s = find(op.stream());
+  return s == nullptr || op.place() <= s->done || op.place() > s->last;
+}
+
+void Device::State::arm(Stream& s, Instant at, bool hold) {
+  s.phase = Stream::Phase::kArmed;
+  s.armed_at = at;
+  alarms.push({at, ++alarm_order, s.id});
+  if (hold && !s.holding) {
+    s.holding = true;
+    compute.hold(*s.context->group);
+  }
+}
+
+void Device::State::arm_front(Stream& s, Instant t) {
+  const Op& op = s.queue.front();
+  arm(s, begin_time(op.work, op.visible, t, profile), false);
+}
+
+void Device::State::stop_hold(Stream& s) {
+  if (!s.holding) return;
+  s.holding = false;
+  compute.release(*s.context->group);
+}
+
+void Device::State::on_alarm(const Alarm& alarm) {
+  Stream* s = find(alarm.stream);
+  if (s == nullptr || s->phase != Stream::Phase::kArmed || s->armed_at != alarm.at) return;
+  if (s->in_graph ? !run_graph(*s, alarm.at) : !begin(*s, alarm.at)) return;
+  complete(*s, CompletionKind::kDone, alarm.at);
+  next_op(*s, alarm.at);
+}
+
+void Device::State::next_op(Stream& s, Instant t) {
+  while (!s.queue.empty()) {
+    const Op& op = s.queue.front();
+    const Instant at = begin_time(op.work, op.visible, t, profile);
+    if (at > t) {
+      arm(s, at, op.visible <= t && needs_sms(op.work));
+      return;
+    }
+    if (!begin(s, t)) return;
+    complete(s, CompletionKind::kDone, t);
+  }
+  s.phase = Stream::Phase::kEmpty;
+  if (s.closing) drop_stream(s, t);
+}
+
+void Device::State::part_done(Stream& s, Instant t) {
+  if (s.in_graph) {
+    const auto& nodes = *std::get<GraphWork>(s.queue.front().work).nodes;
+    if (++s.node < nodes.size()) {
+      const Instant at = begin_time(nodes[s.node], t, profile);
+      if (at > t) {
+        arm(s, at, needs_sms(nodes[s.node]));
+        return;
+      }
+      if (!run_graph(s, t)) return;
+    }
+  }
+  complete(s, CompletionKind::kDone, t);
+  next_op(s, t);
+}
+
+bool Device::State::begin(Stream& s, Instant t) {
+  s.started = t;
+  return std::visit([&](const auto& work) { return begin_part(s, work, t); }, s.queue.front().work);
+}
+
+/// Goes on with the graph from its present node, which begins now; true when the graph is done.
+bool Device::State::run_graph(Stream& s, Instant t) {
+  const auto& nodes = *std::get<GraphWork>(s.queue.front().work).nodes;
+  for (;;) {
+    const bool at_once =
+        std::visit([&](const auto& work) { return begin_part(s, work, t); }, nodes[s.node]);
+    if (!at_once) return false;
+    if (++s.node == nodes.size()) return true;
+    const Instant at = begin_time(nodes[s.node], t, profile);
+    if (at > t) {
+      arm(s, at, needs_sms(nodes[s.node]));
+      return false;
+    }
+  }
+}
+
+bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant) {
+  const uint64_t blocks = std::max<uint64_t>(work.blocks, 1);
+  const int64_t per_sm = std::clamp<int64_t>(work.blocks_per_sm, 1, profile.max_blocks_per_sm);
+  Kernel& kernel = s.kernel;
+  kernel.tenant = &s.context->tenant;
+  kernel.stream = s.id.value;
+  kernel.order = {kernel.tenant->client_priority, s.priority, ++kernel_age};
+  kernel.block_parts = kSmParts / per_sm;
+  kernel.blocks_waiting = blocks;
+  kernel.cohorts = 0;
+  kernel.block_ns = static_cast<double>(std::max<int64_t>(work.block_time.count(), 1));
+  kernel.bytes_per_block = static_cast<double>(work.dram_bytes) / static_cast<double>(blocks);
+  kernel.illegal_address = work.illegal_address;
+  s.phase = Stream::Phase::kRunning;
+  compute.launch(*s.context->group, kernel);
+  stop_hold(s);
+  return false;
+}
+
+/// One block an SM, each moving its even share at the full bandwidth of the device.
+bool Device::State::begin_part(Stream& s, const DeviceMemoryWork& work, Instant t) {
+  constexpr uint64_t kBlockBytes = 256 * 1024;
+  const auto sms = static_cast<uint64_t>(profile.sm_count);
+  const uint64_t blocks =
+      std::clamp<uint64_t>((work.dram_bytes + kBlockBytes - 1) / kBlockBytes, 1, sms);
+  const double bytes_per_block = static_cast<double>(work.dram_bytes) / static_cast<double>(blocks);
+  const double seconds = bytes_per_block / (profile.dram_bytes_per_s / static_cast<double>(sms));
+  return begin_part(s,
+                    KernelWork{.blocks = blocks,
+                               .blocks_per_sm = 1,
+                               .block_time = from_seconds(seconds),
+                               .dram_bytes = work.dram_bytes},
+                    t);
+}
+
+bool Device::State::begin_part(Stream& s, const CopyWork& work, Instant t) {
+  s.phase = Stream::Phase::kRunning;
+  CopyEngine& engine = work.direction == CopyDirection::kHostToDevice ? h2d : d2h;
+  engine.add(s.context->id, s.id, work.bytes, t);
+  return false;
+}
+
+bool Device::State::begin_part(Stream&, const MarkWork&, Instant) { return true; }
+
+bool Device::State::begin_part(Stream& s, const HostWork&, Instant t) {
+  s.phase = Stream::Phase::kReached;
+  emit(s, CompletionKind::kReached, t);
+  return false;
+}
+
+bool Device::State::begin_part(Stream& s, const WaitWork& work, Instant) {
+  if (done(work.op)) return true;
+  s.phase = Stream::Phase::kWaiting;
+  stream(work.op.stream()).waiters.emplace_back(work.op.place(), s.id);
+  return false;
+}
+
+bool Device::State::begin_part(Stream& s, const GraphWork& work, Instant t) {
+  if (work.nodes == nullptr || work.nodes->empty()) return true;
+  s.in_graph = true;
+  s.node = 0;
+  return run_graph(s, t);
+}
+
+void Device::State::emit(const Stream& s, CompletionKind kind, Instant t) {
+  completions.push_back({.op = make_op_id(s.id, s.done + 1),
+                         .tag = s.queue.front().tag,
+                         .kind = kind,
+                         .node = s.in_graph ? s.node : 0,
+                         .context = s.context->id,
+                         .started = s.started,
+                         .at = t});
+}
+
+void Device::State::complete(Stream& s, CompletionKind kind, Instant t) {
+  s.in_graph = false;
+  s.node = 0;
+  emit(s, kind, t);
+  s.queue.pop_front();
+  ++s.done;
+  ++events;
+  wake_waiters(s, t);
+}
+
+void Device::State::wake_waiters(Stream& s, Instant) {
+  if (s.waiters.empty()) return;
+  std::erase_if(s.waiters, [&](const auto& waiter) {
+    if (waiter.first > s.done) return false;
+    awake.push_back(waiter.second);
+    return true;
+  });
+}
+
+void Device::State::drop_stream(Stream& s, Instant t) {
+  stop_hold(s);
+  s.done = s.last;
+  wake_waiters(s, t);
+  std::erase(s.context->streams, s.id);
+  streams[s.id.value].reset();
+}
+
+void Device::State::break_group(Group& group, Instant t) {
+  for (auto& [id, context] : contexts) {
+    if (context->group == &group && !context->broken) break_context(*context, t);
+  }
+}
+
+void Device::State::break_context(Context& context, Instant t) {
+  context.broken = true;
+  compute.cancel_kernels(*context.group, context.tenant, t);
+  h2d.cancel(context.id, t);
+  d2h.cancel(context.id, t);
+  const std::vector<StreamId> ids = context.streams;
+  for (const StreamId id : ids) {
+    Stream& s = stream(id);
+    stop_hold(s);
+    while (!s.queue.empty()) {
+      s.started = s.phase == Stream::Phase::kRunning ? s.started : t;
+      complete(s, CompletionKind::kFailed, t);
+      s.phase = Stream::Phase::kEmpty;
+    }
+    s.phase = Stream::Phase::kEmpty;
+    if (s.closing) drop_stream(s, t);
+  }
+}
+
+void Device::State::drop_context(Context& context, Instant t) {
+  h2d.cancel(context.id, t);
+  d2h.cancel(context.id, t);
+  compute.remove_tenant(*context.group, context.tenant, t);
+  while (!context.streams.empty()) drop_stream(stream(context.streams.back()), t);
+  Client& client = *context.client;
+  client.gone_busy += context.tenant.busy_until(t);
+  client.gone_sm_ns += context.tenant.sm_ns_until(t);
+  return_memory(client, context.own_bytes);
+  std::erase_if(allocations, [&](const auto& entry) {
+    if (entry.second.context != &context) return false;
+    return_memory(client, entry.second.bytes);
+    return true;
+  });
+  contexts.erase(context.id);
+}
+
+}  // namespace corun::simgpu
