@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <string_view>
 
 namespace corun::keeper {
 
@@ -81,11 +82,12 @@ bool ProcessTable::add(pid_t pid, pid_t parent) {
 /// The parent of a living process from /proc/PID/stat: `PID (NAME) STATE PARENT ...`, where NAME
 /// may hold anything.
 bool read_parent(int proc, const char* pid_text, pid_t* parent) {
-  char path[32];
-  const size_t length = strlen(pid_text);
-  if (length + sizeof "/stat" > sizeof path) return false;
-  memcpy(path, pid_text, length);
-  memcpy(path + length, "/stat", sizeof "/stat");
+  constexpr std::string_view kFile = "/stat";
+  char path[32] = {};
+  const std::string_view pid(pid_text);
+  if (pid.size() + kFile.size() >= sizeof path) return false;
+  pid.copy(path, pid.size());
+  kFile.copy(path + pid.size(), kFile.size());
   const int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   char text[512];

@@ -179,7 +179,10 @@ Result<Prepared> prepare(const ProcessOptions& options, Fd* out, Fd* err) {
                program_path(options, search == env.end() ? kDefaultPath : search->second));
   prepared.directory = options.cwd.string();
   prepared.words = options.argv;
-  for (const auto& [name, value] : env) prepared.variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : env) {
+    prepared.variables.push_back(name);
+    prepared.variables.back().append("=").append(value);
+  }
   prepared.cpu_bits = cpu_bits(options.cpus);
   CORUN_ASSIGN(prepared.streams[0], open_input(options.input));
   CORUN_ASSIGN(prepared.streams[1], open_stream(options.out, out));

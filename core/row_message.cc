@@ -1,6 +1,7 @@
 #include "core/row_message.h"
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
@@ -196,6 +197,9 @@ Result<Command> parse_start(const Reader& in) {
   StartCommand c;
   CORUN_ASSIGN(c.window, in.window());
   CORUN_ASSIGN(const uint64_t at_ns, in.count("at_ns"));
+  if (at_ns > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+    return bad_key("at_ns", "a time");
+  }
   c.at = Instant{static_cast<int64_t>(at_ns)};
   CORUN_ASSIGN(c.seconds, in.number("seconds"));
   CORUN_ASSIGN(c.seed, in.count("seed"));

@@ -86,8 +86,8 @@ Result<std::optional<Command>> RowWriter::next_command(Nanos timeout) {
     if (const size_t end = partial_.find('\n'); end != std::string::npos) {
       const std::string line = partial_.substr(0, end);
       partial_.erase(0, end + 1);
-      CORUN_ASSIGN(Command command, parse_command(line));
-      return std::optional<Command>(std::move(command));
+      CORUN_ASSIGN(const Command command, parse_command(line));
+      return std::optional<Command>(command);
     }
     if (!control_ || ended_) return std::optional<Command>(StopCommand{});
     const int fd = control_.get();

@@ -105,6 +105,9 @@ TEST(RowMessage, CommandsOfUnknownNamesAreErrors) {
   const auto parsed = parse_command(R"({"cmd":"dance"})");
   ASSERT_FALSE(parsed);
   EXPECT_EQ(parsed.error().what, R"(unknown cmd: {"cmd":"dance"})");
+  EXPECT_FALSE(parse_command(
+      R"({"cmd":"start","window":1,"at_ns":9223372036854775808,"seconds":1,"seed":0})"))
+      << "beyond the clock";
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -34,7 +35,10 @@ class MpsTest : public ModeTest {
   ~MpsTest() override { EXPECT_TRUE(mps_->undo(plan_)); }
 
   std::filesystem::path pipe() const { return std::filesystem::path(plan_.run_dir) / "pipe"; }
-  pid_t daemon() const { return std::stoi(read_file(pipe() / "pid").value_or("0")); }
+  pid_t daemon() const {
+    const Fd file(open((pipe() / "pid").c_str(), O_RDONLY | O_CLOEXEC));
+    return read_pid(file.get());
+  }
   void set_clients(const std::string& pids) {
     ASSERT_TRUE(write_file_atomically(pipe() / "clients", pids));
   }
