@@ -1,0 +1,15 @@
+// The functions that the drop-in libcuda.so.1 exports, declared from the one table of the ABI
+// (core/abi/cuda.h) with the table's exported symbols. Each definition is in an api_*.cc.
+#pragma once
+
+#include "core/abi/cuda.h"
+
+namespace corun::simgpu::driver::api {
+
+using namespace corun::cuda;  // the table's parameter lists name its types
+
+#define CORUN_SIM_DECLARE(name, symbol, need, parameters) Code name parameters __asm__(#symbol);
+CORUN_CUDA_FUNCTIONS(CORUN_SIM_DECLARE)
+#undef CORUN_SIM_DECLARE
+
+}  // namespace corun::simgpu::driver::api

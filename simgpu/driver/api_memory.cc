@@ -1,0 +1,266 @@
+// Memory: allocation, page-locked host memory, copies, memsets.
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "simgpu/driver/api.h"
+#include "simgpu/driver/driver.h"
+#include "simgpu/driver/enqueue.h"
+
+namespace corun::simgpu::driver::api {
+
+namespace {
+
+// A pageable source up to this size is copied away at the call; the call waits for a larger one
+// (CUDA driver API, "API synchronization behavior").
+constexpr size_t kStagedBytes = 64 * 1024;
+constexpr uint64_t kMostBytes = uint64_t{1} << 47;
+
+enum class Wait { kNo, kYes };
+
+Code allocate(Entered& call, DevicePtr* address, size_t bytes) {
+  if (address == nullptr || bytes == 0) return Code::kInvalidValue;
+  if (bytes > kMostBytes) return Code::kOutOfMemory;
+  Driver& driver = call.driver;
+  *address = driver.memory.take_part(call.context->id, bytes);
+  if (*address != 0) return Code::kSuccess;
+  const uint64_t part = MemoryMap::part_size(bytes);
+  wire::Alloc message;
+  message.context = call.context->id;
+  message.bytes = part != 0 ? kBlockBytes : bytes;
+  const auto answer = driver.call(wire::Type::kAlloc, message);
+  if (!answer) return Code::kUnknown;
+  if (answer->code != wire::Code::kOk) return to_cuda(answer->code);
+  auto block = Block::reserve(message.bytes, answer->count, call.context->id);
+  if (!block) {
+    wire::IdCall back;
+    back.id = answer->count;
+    driver.call(wire::Type::kFree, back);
+    return Code::kOutOfMemory;
+  }
+  *address = block->address();
+  driver.memory.add(std::move(*block), part);
+  if (part != 0) *address = driver.memory.take_part(call.context->id, bytes);
+  return Code::kSuccess;
+}
+
+/// A stream for a call that names none: the legacy default stream.
+Code run(Entered& call, StreamHandle handle, Node node, Wait wait) {
+  Stream* stream = call.driver.stream(*call.context, handle);
+  if (stream == nullptr) return Code::kInvalidHandle;
+  if (stream->capture && wait == Wait::kYes) {
+    stream->capture->invalid = true;
+    return Code::kStreamCaptureUnsupported;
+  }
+  uint64_t op_id = 0;
+  const Code code = enqueue(call, *stream, std::move(node), &op_id);
+  if (code != Code::kSuccess || wait == Wait::kNo || op_id == 0) return code;
+  return call.driver.wait_for(call.lock, *call.context, op_id);
+}
+
+Code copy_to_device(DevicePtr to, const void* from, size_t bytes, StreamHandle stream, bool sync) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (bytes == 0) return Code::kSuccess;
+  Node node;
+  node.op.kind = wire::OpKind::kCopyHostToDevice;
+  node.op.bytes = bytes;
+  node.action.kind = Action::Kind::kCopy;
+  node.action.to = call.driver.memory.find(to, bytes);
+  node.action.from = static_cast<const std::byte*>(from);
+  node.action.count = bytes;
+  if (node.action.to == nullptr || from == nullptr) return Code::kInvalidValue;
+  if (sync) return run(call, stream, std::move(node), Wait::kYes);
+  if (call.driver.memory.is_host_locked(from, bytes)) {
+    return run(call, stream, std::move(node), Wait::kNo);
+  }
+  if (bytes > kStagedBytes) return run(call, stream, std::move(node), Wait::kYes);
+  node.action.staged = std::make_shared<std::vector<std::byte>>(
+      node.action.from, node.action.from + static_cast<ptrdiff_t>(bytes));
+  node.action.from = node.action.staged->data();
+  return run(call, stream, std::move(node), Wait::kNo);
+}
+
+Code copy_to_host(void* to, DevicePtr from, size_t bytes, StreamHandle stream, bool sync) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (bytes == 0) return Code::kSuccess;
+  Node node;
+  node.op.kind = wire::OpKind::kCopyDeviceToHost;
+  node.op.bytes = bytes;
+  node.action.kind = Action::Kind::kCopy;
+  node.action.to = static_cast<std::byte*>(to);
+  node.action.from = call.driver.memory.find(from, bytes);
+  node.action.count = bytes;
+  if (node.action.from == nullptr || to == nullptr) return Code::kInvalidValue;
+  const bool locked = call.driver.memory.is_host_locked(to, bytes);
+  return run(call, stream, std::move(node), sync || !locked ? Wait::kYes : Wait::kNo);
+}
+
+Code copy_on_device(DevicePtr to, DevicePtr from, size_t bytes, StreamHandle stream) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (bytes == 0) return Code::kSuccess;
+  Node node;
+  node.op.kind = wire::OpKind::kCopyDeviceToDevice;
+  node.op.bytes = bytes;
+  node.action.kind = Action::Kind::kCopy;
+  node.action.to = call.driver.memory.find(to, bytes);
+  node.action.from = call.driver.memory.find(from, bytes);
+  node.action.count = bytes;
+  if (node.action.to == nullptr || node.action.from == nullptr) return Code::kInvalidValue;
+  return run(call, stream, std::move(node), Wait::kNo);
+}
+
+Code fill(DevicePtr to, uint32_t value, size_t count, size_t unit, StreamHandle stream) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (count == 0) return Code::kSuccess;
+  if (count > kMostBytes) return Code::kInvalidValue;
+  Node node;
+  node.op.kind = wire::OpKind::kMemset;
+  node.op.bytes = count * unit;
+  node.action.kind = unit == 1 ? Action::Kind::kFill8 : Action::Kind::kFill32;
+  node.action.to = call.driver.memory.find(to, count * unit);
+  node.action.count = count;
+  node.action.value = value;
+  if (node.action.to == nullptr) return Code::kInvalidValue;
+  if (value == 0 && !call.driver.memory.is_host_locked(node.action.to, 1)) {
+    node.action.kind = Action::Kind::kClear;
+    node.action.count = count * unit;
+  }
+  return run(call, stream, std::move(node), Wait::kNo);
+}
+
+}  // namespace
+
+Code cuMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+  if (free_bytes == nullptr || total_bytes == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  wire::IdCall message;
+  message.id = call.context->id;
+  const auto answer = call.driver.call(wire::Type::kMemInfo, message);
+  const auto info = answer ? answer->as<wire::MemInfo>() : std::nullopt;
+  if (!info) return Code::kUnknown;
+  *free_bytes = info->free_bytes;
+  *total_bytes = info->total_bytes;
+  return Code::kSuccess;
+}
+
+Code cuMemAlloc(DevicePtr* address, size_t bytes) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  return allocate(call, address, bytes);
+}
+
+Code cuMemFree(DevicePtr address) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (address == 0) return Code::kSuccess;
+  call.driver.wait_for_all(call.lock);  // work in flight may use it
+  if (call.driver.memory.find(address, 1) == nullptr) return Code::kInvalidValue;
+  return call.driver.release(address) ? Code::kSuccess : Code::kInvalidValue;
+}
+
+Code cuMemAllocAsync(DevicePtr* address, size_t bytes, StreamHandle stream) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (call.driver.stream(*call.context, stream) == nullptr) return Code::kInvalidHandle;
+  return allocate(call, address, bytes);
+}
+
+Code cuMemFreeAsync(DevicePtr address, StreamHandle stream) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (call.driver.memory.find(address, 1) == nullptr) return Code::kInvalidValue;
+  Node node;
+  node.op.kind = wire::OpKind::kMarker;
+  node.action.kind = Action::Kind::kFree;
+  node.action.address = address;
+  return run(call, stream, std::move(node), Wait::kNo);
+}
+
+Code cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
+  if (memory == nullptr || bytes == 0) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  void* made = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (made == MAP_FAILED) return Code::kOutOfMemory;
+  call.driver.memory.lock_host(made, bytes, true);
+  *memory = made;
+  return Code::kSuccess;
+}
+
+Code cuMemFreeHost(void* memory) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  const MemoryMap::HostRange* range = call.driver.memory.host_range(memory);
+  if (range == nullptr || !range->owned) return Code::kInvalidValue;
+  const uint64_t bytes = range->bytes;
+  call.driver.wait_for_all(call.lock);
+  call.driver.memory.unlock_host(memory);
+  munmap(memory, bytes);
+  return Code::kSuccess;
+}
+
+Code cuMemHostRegister(void* memory, size_t bytes, unsigned) {
+  if (memory == nullptr || bytes == 0) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (call.driver.memory.is_host_locked(memory, 1)) return Code::kHostMemoryAlreadyRegistered;
+  call.driver.memory.lock_host(memory, bytes, false);
+  return Code::kSuccess;
+}
+
+Code cuMemHostUnregister(void* memory) {
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  const MemoryMap::HostRange* range = call.driver.memory.host_range(memory);
+  if (range == nullptr || range->owned) return Code::kHostMemoryNotRegistered;
+  call.driver.wait_for_all(call.lock);
+  call.driver.memory.unlock_host(memory);
+  return Code::kSuccess;
+}
+
+Code cuMemHostGetDevicePointer(DevicePtr* address, void* memory, unsigned) {
+  if (address == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  if (!call.driver.memory.is_host_locked(memory, 1)) return Code::kInvalidValue;
+  *address = reinterpret_cast<DevicePtr>(memory);
+  return Code::kSuccess;
+}
+
+Code cuMemcpyHtoD(DevicePtr to, const void* from, size_t bytes) {
+  return copy_to_device(to, from, bytes, nullptr, true);
+}
+Code cuMemcpyDtoH(void* to, DevicePtr from, size_t bytes) {
+  return copy_to_host(to, from, bytes, nullptr, true);
+}
+Code cuMemcpyDtoD(DevicePtr to, DevicePtr from, size_t bytes) {
+  return copy_on_device(to, from, bytes, nullptr);
+}
+Code cuMemcpyHtoDAsync(DevicePtr to, const void* from, size_t bytes, StreamHandle stream) {
+  return copy_to_device(to, from, bytes, stream, false);
+}
+Code cuMemcpyDtoHAsync(void* to, DevicePtr from, size_t bytes, StreamHandle stream) {
+  return copy_to_host(to, from, bytes, stream, false);
+}
+Code cuMemcpyDtoDAsync(DevicePtr to, DevicePtr from, size_t bytes, StreamHandle stream) {
+  return copy_on_device(to, from, bytes, stream);
+}
+Code cuMemsetD8(DevicePtr to, unsigned char value, size_t count) {
+  return fill(to, value, count, 1, nullptr);
+}
+Code cuMemsetD32(DevicePtr to, unsigned value, size_t count) {
+  return fill(to, value, count, 4, nullptr);
+}
+Code cuMemsetD8Async(DevicePtr to, unsigned char value, size_t count, StreamHandle stream) {
+  return fill(to, value, count, 1, stream);
+}
+Code cuMemsetD32Async(DevicePtr to, unsigned value, size_t count, StreamHandle stream) {
+  return fill(to, value, count, 4, stream);
+}
+
+}  // namespace corun::simgpu::driver::api

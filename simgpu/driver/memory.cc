@@ -1,0 +1,151 @@
+#include "simgpu/driver/memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace corun::simgpu::driver {
+
+namespace {
+
+constexpr uint64_t kSmallestPart = 512;
+constexpr uint64_t kLargestPart = kBlockBytes / 2;
+
+void* reserve_pages(uint64_t bytes, int protection) {
+  void* address =
+      mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) return nullptr;
+  madvise(address, bytes, MADV_DONTFORK);
+  return address;
+}
+
+}  // namespace
+
+std::optional<Block> Block::reserve(uint64_t bytes, uint32_t allocation, uint32_t context) {
+  Block block;
+  block.size_ = (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+  block.allocation_ = allocation;
+  block.context_ = context;
+  block.addresses_ = reserve_pages(block.size_, PROT_NONE);
+  block.backing_ = static_cast<std::byte*>(reserve_pages(block.size_, PROT_READ | PROT_WRITE));
+  if (block.addresses_ == nullptr || block.backing_ == nullptr) return std::nullopt;
+  madvise(block.backing_, block.size_, MADV_NOHUGEPAGE);  // only touched pages cost memory
+  return block;
+}
+
+Block::Block(Block&& other) noexcept
+    : part_bytes(other.part_bytes),
+      parts_used(std::move(other.parts_used)),
+      parts_in_use(other.parts_in_use),
+      addresses_(std::exchange(other.addresses_, nullptr)),
+      backing_(std::exchange(other.backing_, nullptr)),
+      size_(other.size_),
+      allocation_(other.allocation_),
+      context_(other.context_) {}
+
+Block& Block::operator=(Block&& other) noexcept {
+  std::swap(part_bytes, other.part_bytes);
+  std::swap(parts_used, other.parts_used);
+  std::swap(parts_in_use, other.parts_in_use);
+  std::swap(addresses_, other.addresses_);
+  std::swap(backing_, other.backing_);
+  std::swap(size_, other.size_);
+  std::swap(allocation_, other.allocation_);
+  std::swap(context_, other.context_);
+  return *this;
+}
+
+Block::~Block() {
+  if (addresses_ != nullptr) munmap(addresses_, size_);
+  if (backing_ != nullptr) munmap(backing_, size_);
+}
+
+uint64_t MemoryMap::part_size(uint64_t bytes) {
+  if (bytes > kLargestPart) return 0;
+  uint64_t part = kSmallestPart;
+  while (part < bytes) part *= 2;
+  return part;
+}
+
+uint64_t MemoryMap::take_part(uint32_t context, uint64_t bytes) {
+  const uint64_t part = part_size(bytes);
+  for (auto& [address, block] : blocks_) {
+    if (block.context() != context || part == 0 || block.part_bytes != part) continue;
+    if (block.parts_in_use == block.parts_used.size()) continue;
+    const auto free = std::find(block.parts_used.begin(), block.parts_used.end(), false);
+    *free = true;
+    ++block.parts_in_use;
+    return address + static_cast<uint64_t>(free - block.parts_used.begin()) * part;
+  }
+  return 0;
+}
+
+void MemoryMap::add(Block block, uint64_t part_bytes) {
+  block.part_bytes = part_bytes;
+  if (part_bytes != 0) block.parts_used.assign(kBlockBytes / part_bytes, false);
+  blocks_.emplace(block.address(), std::move(block));
+}
+
+MemoryMap::Released MemoryMap::release(uint64_t address) {
+  auto found = blocks_.upper_bound(address);
+  if (found == blocks_.begin()) return {};
+  --found;
+  Block& block = found->second;
+  const uint64_t offset = address - block.address();
+  if (block.part_bytes != 0) {
+    if (offset >= block.size() || offset % block.part_bytes != 0) return {};
+    const size_t part = offset / block.part_bytes;
+    if (!block.parts_used[part]) return {};
+    block.parts_used[part] = false;
+    if (--block.parts_in_use > 0) return {true, 0};
+  } else if (offset != 0) {
+    return {};
+  }
+  const Released released{true, block.allocation()};
+  blocks_.erase(found);
+  return released;
+}
+
+void MemoryMap::forget_context(uint32_t context) {
+  std::erase_if(blocks_, [&](const auto& entry) { return entry.second.context() == context; });
+}
+
+std::byte* MemoryMap::find(uint64_t address, uint64_t bytes) const {
+  auto found = blocks_.upper_bound(address);
+  if (found != blocks_.begin()) {
+    --found;
+    const Block& block = found->second;
+    const uint64_t offset = address - block.address();
+    if (offset < block.size()) {
+      const uint64_t limit =
+          block.part_bytes == 0 ? block.size() : (offset / block.part_bytes + 1) * block.part_bytes;
+      const bool live = block.part_bytes == 0 || block.parts_used[offset / block.part_bytes];
+      return live && bytes <= limit - offset ? block.bytes() + offset : nullptr;
+    }
+  }
+  auto* host = reinterpret_cast<std::byte*>(address);  // page-locked: the same on both sides
+  return is_host_locked(host, bytes) ? host : nullptr;
+}
+
+void MemoryMap::lock_host(void* memory, uint64_t bytes, bool owned) {
+  host_[reinterpret_cast<uint64_t>(memory)] = {bytes, owned};
+}
+
+const MemoryMap::HostRange* MemoryMap::host_range(const void* memory) const {
+  const auto found = host_.find(reinterpret_cast<uint64_t>(memory));
+  return found == host_.end() ? nullptr : &found->second;
+}
+
+void MemoryMap::unlock_host(void* memory) { host_.erase(reinterpret_cast<uint64_t>(memory)); }
+
+bool MemoryMap::is_host_locked(const void* memory, uint64_t bytes) const {
+  const auto address = reinterpret_cast<uint64_t>(memory);
+  auto found = host_.upper_bound(address);
+  if (found == host_.begin()) return false;
+  --found;
+  const uint64_t offset = address - found->first;
+  return offset < found->second.bytes && bytes <= found->second.bytes - offset;
+}
+
+}  // namespace corun::simgpu::driver

@@ -1,0 +1,112 @@
+// The objects behind the handles that the drop-in driver gives out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/abi/cuda.h"
+#include "simgpu/driver/ptx.h"
+#include "simgpu/wire/wire.h"
+
+namespace corun::simgpu::driver {
+
+struct Context;
+
+/// What an operation does to memory when it completes.
+struct Action {
+  enum class Kind { kNone, kCopy, kFill8, kFill32, kClear, kLcgStep, kHostFunction, kFree };
+  Kind kind = Kind::kNone;
+  std::byte* to = nullptr;  ///< target; kLcgStep: the state
+  const std::byte* from = nullptr;
+  uint64_t count = 0;  ///< bytes of kCopy, kFill8, kClear, words of kFill32 and kLcgStep
+  uint32_t value = 0;  ///< kFill...: the value; kLcgStep: the addend
+  std::shared_ptr<std::vector<std::byte>> staged;  ///< owns `from` where that was pageable
+  cuda::HostFunction function = nullptr;
+  void* user_data = nullptr;
+  uint64_t address = 0;  ///< kFree: a device address
+};
+
+/// When a recorded event happened.
+struct Stamp {
+  uint64_t op = 0;
+  bool done = false;
+  int64_t at_ns = 0;
+};
+
+/// One node of a graph: what goes to the server, and what its completion does here.
+struct Node {
+  wire::Op op;
+  std::vector<std::byte> params;
+  Action action;
+};
+
+struct Stream;
+
+/// A stream capture under way; shared by all streams that were drawn into it.
+struct Capture {
+  Stream* origin = nullptr;
+  cuda::CaptureMode mode{};
+  std::thread::id thread;
+  bool invalid = false;
+  std::vector<Node> nodes;
+  std::set<Stream*> streams;
+};
+
+struct Stream {
+  Context* context = nullptr;
+  uint32_t id = 0;       ///< the server's; 0 until first used
+  bool blocking = true;  ///< synchronises with the legacy default stream
+  int priority = 0;
+  uint64_t last_op = 0;
+  std::shared_ptr<Capture> capture;
+};
+
+struct Event {
+  unsigned flags = 0;
+  std::shared_ptr<Stamp> stamp;    ///< of the latest record; null before the first
+  std::weak_ptr<Capture> capture;  ///< recorded inside this capture
+};
+
+struct Function {
+  std::string name;
+  wire::KernelInfo info;
+  std::vector<PtxParameter> parameters;
+  int max_dynamic_shared = 48 * 1024;
+};
+
+struct Module {
+  Context* context = nullptr;
+  bool is_ptx = false;
+  PtxModule ptx;
+  std::map<std::string, std::unique_ptr<Function>> functions;
+};
+
+struct Graph {
+  std::vector<Node> nodes;
+};
+
+struct GraphExec {
+  Context* context = nullptr;
+  uint32_t id = 0;  ///< the server's
+  std::shared_ptr<const std::vector<Node>> nodes;
+};
+
+struct Context {
+  uint32_t id = 0;  ///< the server's
+  cuda::Device device = 0;
+  unsigned flags = 0;
+  int primary_users = 0;
+  bool primary = false;
+  cuda::Code sticky = cuda::Code::kSuccess;  ///< the fault that ended it
+  Stream legacy;
+  std::map<std::thread::id, Stream> per_thread;
+  std::set<Stream*> streams;  ///< those made by cuStreamCreate
+};
+
+}  // namespace corun::simgpu::driver
