@@ -1,6 +1,7 @@
 // What a client tells the server of its environment.
 #include "core/environment.h"
 
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <sstream>
@@ -21,11 +22,11 @@ std::string canonical(const std::string& path) {
   return realpath(path.c_str(), resolved) != nullptr ? resolved : path;
 }
 
-uint32_t number_in_range(const char* name, unsigned long low, unsigned long high) {
-  const auto text = environment(name);
-  if (!text) return 0;
-  const unsigned long value = std::strtoul(text->c_str(), nullptr, 10);
-  return value >= low && value <= high ? static_cast<uint32_t>(value) : 0;
+uint32_t number_in_range(const char* name, uint32_t low, uint32_t high) {
+  const std::string text = environment(name).value_or("");
+  uint32_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value >= low && value <= high ? value : 0;
 }
 
 }  // namespace
@@ -59,31 +60,24 @@ void parse_memory_limits(const std::string& text, uint64_t (&limits)[wire::kMaxG
   while (std::getline(entries, entry, ',')) {
     const size_t equals = entry.find('=');
     if (equals == std::string::npos) continue;
-    const unsigned long device = std::strtoul(entry.c_str(), nullptr, 10);
+    uint32_t device = wire::kMaxGpus;
+    std::from_chars(entry.data(), entry.data() + equals, device);
     const auto bytes = parse_mps_bytes(entry.substr(equals + 1));
     if (device < wire::kMaxGpus && bytes) limits[device] = *bytes;
   }
 }
 
 std::optional<uint64_t> parse_mps_bytes(const std::string& text) {
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (end == text.c_str() || value < 0 || value > 1e15) return std::nullopt;
-  switch (*end) {
-    case 'G':
-    case 'g':
-      return static_cast<uint64_t>(value * static_cast<double>(kGiB));
-    case 'M':
-    case 'm':
-      return static_cast<uint64_t>(value * static_cast<double>(kMiB));
-    case 'K':
-    case 'k':
-      return static_cast<uint64_t>(value * static_cast<double>(kKiB));
-    case '\0':
-      return static_cast<uint64_t>(value);
-    default:
-      return std::nullopt;
-  }
+  uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [unit, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || value > (uint64_t{1} << 50)) return std::nullopt;
+  const std::string_view suffix(unit, static_cast<size_t>(end - unit));
+  if (suffix.empty() || suffix == "B") return value;
+  if (suffix == "K" || suffix == "KB") return value * kKiB;
+  if (suffix == "M" || suffix == "MB") return value * kMiB;
+  if (suffix == "G" || suffix == "GB") return value * kGiB;
+  return std::nullopt;
 }
 
 }  // namespace corun::simgpu

@@ -1,5 +1,6 @@
 #include "simgpu/driver/driver.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -28,7 +29,7 @@ void say_once(const std::string& line) {
   static auto* said = new std::set<std::string>();
   const std::lock_guard lock(mutex);
   if (!said->insert(line).second) return;
-  std::fprintf(stderr, "corun: simulated driver: %s\n", line.c_str());
+  fmt::print(stderr, "corun: simulated driver: {}\n", line);
 }
 
 Code to_cuda(wire::Code code) {
@@ -155,7 +156,7 @@ Code Driver::send(Lock& lock, Stream& stream, const wire::Op& op, std::span<cons
   Context& context = *stream.context;
   drain();
   while (pending_.size() >= kMaxInFlight && context.sticky == Code::kSuccess) {
-    sleep(lock);
+    await_completion(lock);
     drain();
   }
   if (context.sticky != Code::kSuccess) return context.sticky;
@@ -275,7 +276,7 @@ bool Driver::done(uint64_t op) const {
 }
 
 /// Lets the other threads in and waits for the next completion.
-void Driver::sleep(Lock& lock) {
+void Driver::await_completion(Lock& lock) {
   if (lost_) return;
   wire::Ring& ring = *connection_->ring();
   const uint32_t seen = tail_;
@@ -289,7 +290,7 @@ void Driver::sleep(Lock& lock) {
 Code Driver::wait_for(Lock& lock, Context& context, uint64_t op) {
   drain();
   while (!done(op) && context.sticky == Code::kSuccess && !forked_) {
-    sleep(lock);
+    await_completion(lock);
     drain();
   }
   return context.sticky;
@@ -321,7 +322,7 @@ void Driver::wait_for_all(Lock& lock) {
   const uint64_t end = first_op_ + pending_.size();
   drain();
   while (first_op_ < end && !pending_.empty() && !lost_) {
-    sleep(lock);
+    await_completion(lock);
     drain();
   }
 }
@@ -346,7 +347,7 @@ void Driver::run_host_functions() {
   while (!lost_) {
     drain();
     if (host_calls_.empty()) {
-      sleep(lock);
+      await_completion(lock);
       continue;
     }
     const HostCall call = host_calls_.front();

@@ -113,7 +113,7 @@ class Driver {
   cuda::Code wait_on_legacy(Lock& lock, Stream& stream);
   cuda::Code send(Lock& lock, Stream& stream, const wire::Op& op, std::span<const std::byte> params,
                   Pending pending, uint64_t* op_id);
-  void sleep(Lock& lock);
+  void await_completion(Lock& lock);
   void run_host_functions();
 
   std::optional<Connection> connection_;

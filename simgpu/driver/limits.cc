@@ -1,6 +1,7 @@
 #include "simgpu/driver/limits.h"
 
 #include <algorithm>
+#include <map>
 
 namespace corun::simgpu::driver {
 
@@ -36,77 +37,45 @@ int blocks_per_sm(const wire::DeviceInfo& info, int threads, uint64_t shared_byt
 int device_attribute(const wire::DeviceInfo& info, cuda::DeviceAttribute attribute) {
   using A = cuda::DeviceAttribute;
   const SharedMemoryLimits shared = shared_memory_limits(info);
-  switch (attribute) {
-    case A::kMaxThreadsPerBlock:
-    case A::kMaxBlockDimX:
-    case A::kMaxBlockDimY:
-      return 1024;
-    case A::kMaxBlockDimZ:
-      return 64;
-    case A::kMaxGridDimX:
-      return 0x7fffffff;
-    case A::kMaxGridDimY:
-    case A::kMaxGridDimZ:
-      return 65535;
-    case A::kMaxSharedMemoryPerBlock:
-      return shared.per_block;
-    case A::kMaxSharedMemoryPerBlockOptin:
-      return shared.per_block_optin;
-    case A::kMaxSharedMemoryPerMultiprocessor:
-      return shared.per_sm;
-    case A::kTotalConstantMemory:
-      return 64 * kKiB;
-    case A::kWarpSize:
-      return 32;
-    case A::kMaxRegistersPerBlock:
-    case A::kMaxRegistersPerMultiprocessor:
-      return kRegistersPerSm;
-    case A::kClockRateKhz:
-      return static_cast<int>(info.sm_clock_mhz) * 1000;
-    case A::kMemoryClockRateKhz:
-      return static_cast<int>(info.memory_clock_mhz) * 1000;
-    case A::kGlobalMemoryBusWidthBits:
-      // From the bandwidth: two transfers a clock.
-      return info.memory_clock_mhz == 0
-                 ? 0
-                 : static_cast<int>(info.dram_bytes_per_s * 8 / (info.memory_clock_mhz * 2e6));
-    case A::kL2CacheBytes:
-      return static_cast<int>(std::min<uint64_t>(info.l2_bytes, 0x7fffffff));
-    case A::kMultiprocessorCount:
-      return static_cast<int>(info.sm_count);
-    case A::kMaxThreadsPerMultiprocessor:
-      return static_cast<int>(info.threads_per_sm);
-    case A::kMaxBlocksPerMultiprocessor:
-      return static_cast<int>(info.blocks_per_sm);
-    case A::kAsyncEngineCount:
-      return 2;
-    case A::kPciBusId:
-      return static_cast<int>(info.pci_bus);
-    case A::kComputeCapabilityMajor:
-      return static_cast<int>(info.compute_major);
-    case A::kComputeCapabilityMinor:
-      return static_cast<int>(info.compute_minor);
-    case A::kGpuOverlap:
-    case A::kCanMapHostMemory:
-    case A::kConcurrentKernels:
-    case A::kUnifiedAddressing:
-    case A::kStreamPrioritiesSupported:
-    case A::kComputePreemptionSupported:
-      return 1;
-    case A::kKernelExecTimeout:
-    case A::kIntegrated:
-    case A::kComputeMode:
-    case A::kEccEnabled:
-    case A::kPciDeviceId:
-    case A::kPciDomainId:
-    case A::kManagedMemory:
-    case A::kCanUseStreamMemOpsV1:
-    case A::kCanUse64BitStreamMemOps:
-    case A::kCooperativeLaunch:
-    case A::kMemoryPoolsSupported:
-      return 0;
-  }
-  return 0;
+  const auto number = [](auto value) { return static_cast<int>(value); };
+  // From the bandwidth, with two transfers a clock.
+  const double bus_bits =
+      info.memory_clock_mhz == 0 ? 0 : info.dram_bytes_per_s * 8 / (info.memory_clock_mhz * 2e6);
+  const std::map<A, int> values = {
+      {A::kMaxThreadsPerBlock, 1024},
+      {A::kMaxBlockDimX, 1024},
+      {A::kMaxBlockDimY, 1024},
+      {A::kMaxBlockDimZ, 64},
+      {A::kMaxGridDimX, 0x7fffffff},
+      {A::kMaxGridDimY, 65535},
+      {A::kMaxGridDimZ, 65535},
+      {A::kMaxSharedMemoryPerBlock, shared.per_block},
+      {A::kMaxSharedMemoryPerBlockOptin, shared.per_block_optin},
+      {A::kMaxSharedMemoryPerMultiprocessor, shared.per_sm},
+      {A::kTotalConstantMemory, 64 * kKiB},
+      {A::kWarpSize, 32},
+      {A::kMaxRegistersPerBlock, kRegistersPerSm},
+      {A::kMaxRegistersPerMultiprocessor, kRegistersPerSm},
+      {A::kClockRateKhz, number(info.sm_clock_mhz * 1000)},
+      {A::kMemoryClockRateKhz, number(info.memory_clock_mhz * 1000)},
+      {A::kGlobalMemoryBusWidthBits, number(bus_bits)},
+      {A::kL2CacheBytes, number(std::min<uint64_t>(info.l2_bytes, 0x7fffffff))},
+      {A::kMultiprocessorCount, number(info.sm_count)},
+      {A::kMaxThreadsPerMultiprocessor, number(info.threads_per_sm)},
+      {A::kMaxBlocksPerMultiprocessor, number(info.blocks_per_sm)},
+      {A::kAsyncEngineCount, 2},
+      {A::kPciBusId, number(info.pci_bus)},
+      {A::kComputeCapabilityMajor, number(info.compute_major)},
+      {A::kComputeCapabilityMinor, number(info.compute_minor)},
+      {A::kGpuOverlap, 1},
+      {A::kCanMapHostMemory, 1},
+      {A::kConcurrentKernels, 1},
+      {A::kUnifiedAddressing, 1},
+      {A::kStreamPrioritiesSupported, 1},
+      {A::kComputePreemptionSupported, 1},
+  };
+  const auto found = values.find(attribute);
+  return found == values.end() ? 0 : found->second;
 }
 
 }  // namespace corun::simgpu::driver

@@ -1,9 +1,9 @@
 // Processes on the GPU, and events (of which a simulated GPU has none).
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <thread>
+#include <ctime>
 
+#include "core/clock.h"
 #include "simgpu/nvml/api.h"
 #include "simgpu/nvml/library.h"
 
@@ -69,9 +69,10 @@ Code nvmlDeviceGetProcessUtilization(DeviceHandle device, ProcessUtilization* sa
   std::vector<wire::ProcessEntry> entries;
   if (const Code code = entries_of(device, &entries); code != Code::kSuccess) return code;
   std::erase_if(entries, [](const auto& e) { return !(e.utilization > 0); });
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto now_us =
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);  // as NVML stamps samples
+  const uint64_t now_us =
+      static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
   if (entries.empty() || now_us <= last_seen_us) {
     *count = 0;
     return Code::kNotFound;
@@ -114,7 +115,7 @@ Code nvmlEventSetCreate(EventSetHandle* set) {
 
 Code nvmlEventSetWait(EventSetHandle set, EventData* data, unsigned timeout_ms) {
   if (set == nullptr || data == nullptr) return Code::kInvalidArgument;
-  std::this_thread::sleep_for(std::chrono::milliseconds(timeout_ms));  // none ever comes
+  sleep_until(monotonic_now() + std::chrono::milliseconds(timeout_ms));  // none ever comes
   return Code::kTimeout;
 }
 
