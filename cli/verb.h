@@ -34,6 +34,7 @@ struct Verb {
 /// All verbs, in the order of the help text.
 std::span<const Verb* const> verbs();
 
-// One definition per file cli/<verb>.cc, declared here: extern const Verb kDoctorVerb;
+// One definition per file cli/<verb>.cc, declared here.
+extern const Verb kDoctorVerb;
 
 }  // namespace corun::cli

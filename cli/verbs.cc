@@ -5,8 +5,10 @@
 namespace corun::cli {
 
 std::span<const Verb* const> verbs() {
-  // One line per verb: &kBenchVerb,
-  static constexpr std::array<const Verb*, 0> kVerbs{};
+  // One line per verb, in the order of the help text.
+  static constexpr std::array kVerbs{
+      &kDoctorVerb,
+  };
   return kVerbs;
 }
 

@@ -40,8 +40,11 @@ Result<Library> Library::open(const DriverFiles& files, const std::string& name)
     return unsupported("no NVIDIA driver in " + files.folder.string() + ": " + reason,
                        "correct or unset " + std::string(kEnvDriverDir));
   }
-  return unsupported("no NVIDIA driver found: " + name + " cannot be loaded (" + reason + ")",
-                     "install the NVIDIA driver R520 or newer, or use --gpu simulated");
+  // Absence is the usual case and needs no loader's prose; anything else (a broken library) does.
+  const bool absent = reason.find("No such file") != std::string::npos;
+  return unsupported(
+      "no NVIDIA driver found: " + name + " cannot be loaded" + (absent ? "" : " (" + reason + ")"),
+      "install the NVIDIA driver R520 or newer, or use --gpu simulated");
 }
 
 void* Library::symbol(const char* name) const { return dlsym(handle_, name); }

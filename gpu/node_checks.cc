@@ -183,6 +183,7 @@ void check_gpu(const GpuFacts& gpu, Findings* out) {
 }
 
 void check_device_nodes(const NodeFacts& facts, Findings* out) {
+  if (facts.driver.path.empty()) return;  // without a driver they are not to be expected
   bool links_missing = false;
   for (const DeviceNode& node : facts.device_nodes) {
     if (!node.exists) {
@@ -206,13 +207,10 @@ void check_device_nodes(const NodeFacts& facts, Findings* out) {
 // --- MPS ---
 
 void check_mps(const NodeFacts& facts, Findings* out) {
-  const auto control = facts.programs.find("nvidia-cuda-mps-control");
-  if (control != facts.programs.end()) {
-    add(out, "mps-control", Level::kOk, control->second);
+  if (facts.mps_error) {
+    add(out, "mps-control", Level::kWarning, facts.mps_error->what, facts.mps_error->todo);
   } else {
-    add(out, "mps-control", Level::kWarning,
-        "nvidia-cuda-mps-control is not in PATH: the mode mps is not possible",
-        "install the driver's compute utilities (Debian, Ubuntu: nvidia-compute-utils-NNN)");
+    add(out, "mps-control", Level::kOk, facts.mps_control);
   }
   if (facts.mps_daemons.empty()) {
     if (facts.mps_default_pipe_exists) {

@@ -16,6 +16,7 @@
 #include "core/files.h"
 #include "gpu/gpm.h"
 #include "gpu/inventory.h"
+#include "gpu/mps_control.h"
 #include "gpu/processes.h"
 
 namespace corun::gpu {
@@ -24,8 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<const char*, 5> kPrograms{"nvidia-cuda-mps-control", "nvidia-smi", "docker",
-                                               "podman", "nvidia-ctk"};
+constexpr std::array<const char*, 4> kPrograms{"nvidia-smi", "docker", "podman", "nvidia-ctk"};
 constexpr char kDefaultPipe[] = "/tmp/nvidia-mps";
 // What /proc/PID/comm holds of nvidia-cuda-mps-control and nvidia-cuda-mps-server: 15 characters.
 constexpr char kMpsComm[] = "nvidia-cuda-mps";
@@ -229,8 +229,13 @@ void collect_system(const NodeSources& sources, NodeFacts* facts) {
                         is_there(below(root, "/run/.containerenv")) ||
                         environment("KUBERNETES_SERVICE_HOST").has_value();
   facts->programs = find_programs(sources);
+  if (const auto control = MpsControl::find()) {
+    facts->mps_control = (*control).string();
+  } else {
+    facts->mps_error = control.error();
+  }
   facts->mps_daemons = mps_daemons(root);
-  facts->mps_default_pipe = environment("CUDA_MPS_PIPE_DIRECTORY").value_or(kDefaultPipe);
+  facts->mps_default_pipe = environment(kEnvMpsPipe).value_or(kDefaultPipe);
   facts->mps_default_pipe_exists = is_there(below(root, facts->mps_default_pipe) / "control");
   facts->temporary_folder = environment("TMPDIR").value_or("/tmp");
   facts->temporary_writable =

@@ -59,6 +59,8 @@ struct NodeFacts {
   bool in_container = false;
 
   std::map<std::string, std::string> programs;  ///< of kPrograms: name -> path, where found
+  std::string mps_control;                      ///< path of the MPS control program, or
+  std::optional<Error> mps_error;               ///< why there is none
   std::vector<int> mps_daemons;                 ///< PIDs of MPS control daemons and servers
   std::string mps_default_pipe;                 ///< where programs look without a variable
   bool mps_default_pipe_exists = false;         ///< its control socket

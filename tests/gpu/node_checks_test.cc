@@ -33,7 +33,7 @@ NodeFacts healthy() {
   gpu.clock_reasons = nvml::kClocksGpuIdle;
   facts.gpus.push_back(gpu);
   facts.device_nodes = {{"/dev/nvidia0", true, true, true, "crw-rw-rw- root:root"}};
-  facts.programs = {{"nvidia-cuda-mps-control", "/usr/bin/nvidia-cuda-mps-control"}};
+  facts.mps_control = "/usr/bin/nvidia-cuda-mps-control";
   facts.mps_default_pipe = "/tmp/nvidia-mps";
   facts.temporary_folder = "/tmp";
   facts.temporary_writable = true;
@@ -125,8 +125,8 @@ const Case kCases[] = {
        f.systemd = true;
      },
      "dev-char", Level::kWarning, "daemon-reload", "create-dev-char-symlinks"},
-    {"NoMpsControl", [](NodeFacts& f) { f.programs.clear(); }, "mps-control", Level::kWarning,
-     "not in PATH", "compute-utils"},
+    {"NoMpsControl", [](NodeFacts& f) { f.mps_error = unsupported("none", "get one"); },
+     "mps-control", Level::kWarning, "none", "get one"},
     {"StrayDaemon",
      [](NodeFacts& f) {
        f.mps_daemons = {77};

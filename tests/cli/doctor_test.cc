@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "cli/doctor_report.h"
+#include "core/environment.h"
+#include "golden.h"
+
+namespace corun::cli {
+namespace {
+
+GpuInfo h100() {
+  GpuInfo gpu;
+  gpu.name = "NVIDIA H100 80GB HBM3";
+  gpu.uuid = "GPU-1b4e28ba-2fa1-11d2-883f-0016d3cca427";
+  gpu.driver = "580.159.04";
+  gpu.cuda = "13.0";
+  gpu.compute_major = 9;
+  gpu.sm_count = 132;
+  gpu.memory_bytes = 85520809984;
+  gpu.max_sm_clock_mhz = 1980;
+  gpu.compute_mode = "default";
+  gpu.mig_mode = "disabled";
+  return gpu;
+}
+
+/// A node on which some things are missing.
+gpu::NodeFacts imperfect_node() {
+  gpu::NodeFacts facts;
+  facts.driver.path = "libcuda.so.1";
+  facts.driver.version = 13000;
+  facts.driver.versioned_lookup = facts.driver.checkpoint = true;
+  facts.driver.stream_memory_ops = facts.driver.async_allocation = true;
+  facts.driver_version = "580.159.04";
+  gpu::GpuFacts gpu;
+  gpu.info = h100();
+  gpu.gpm = gpu.energy = gpu.events = true;
+  gpu.persistence = false;
+  facts.gpus.push_back(gpu);
+  facts.mps_default_pipe = "/tmp/nvidia-mps";
+  facts.temporary_folder = "/tmp";
+  facts.temporary_writable = true;
+  facts.cpus = 32;
+  facts.programs = {{"docker", "/usr/bin/docker"}};
+  facts.mps_error = unsupported("no MPS control program", "install the driver's compute utilities");
+  return facts;
+}
+
+DoctorReport imperfect_report() {
+  const std::vector<ModeVerdict> modes{
+      {"exclusive", "each workload alone on the GPU in its turn", true, "", ""},
+      {"time-slicing", "all at once, time-sliced by the driver (its default)", true, "", ""},
+      {"mps", "all at once through one MPS server", false, "there is no nvidia-cuda-mps-control",
+       "install the driver's compute utilities"},
+  };
+  return {{{h100(), modes}}, gpu::check_node(imperfect_node())};
+}
+
+TEST(Doctor, ANodeWithThingsMissingReadsLikeThis) {
+  expect_golden("doctor-imperfect", to_text(imperfect_report()));
+}
+
+TEST(Doctor, ANodeWithoutADriverReadsLikeThis) {
+  gpu::NodeFacts facts = imperfect_node();
+  facts.gpus.clear();
+  facts.driver = {};
+  facts.driver.error =
+      unsupported("no NVIDIA driver found: libcuda.so.1 cannot be loaded",
+                  "install the NVIDIA driver R520 or newer, or use --gpu simulated");
+  facts.nvml_error = facts.driver.error;
+  const DoctorReport report = examine(facts);
+  expect_golden("doctor-no-driver", to_text(report));
+  EXPECT_EQ(verdict(report), ExitCode::kUnsupported);
+}
+
+TEST(Doctor, NoLineIsLongerThanAHundredColumns) {
+  size_t width = 0;
+  for (const char c : to_text(imperfect_report())) {
+    width = c == '\n' ? 0 : width + 1;
+    ASSERT_LE(width, 100U);
+  }
+}
+
+TEST(Doctor, EveryModeIsAskedAboutEveryGpu) {
+  gpu::NodeFacts facts = imperfect_node();
+  facts.gpus.push_back(facts.gpus[0]);
+  const DoctorReport report = examine(facts);
+  ASSERT_EQ(report.gpus.size(), 2U);
+  EXPECT_EQ(report.gpus[1].modes.at(0).mode, "exclusive");
+  EXPECT_TRUE(report.gpus[1].modes.at(0).possible);
+}
+
+TEST(Doctor, AGpuInExclusiveProcessModeCannotBeShared) {
+  gpu::NodeFacts facts = imperfect_node();
+  facts.gpus[0].info.compute_mode = "prohibited";
+  EXPECT_EQ(verdict(examine(facts)), ExitCode::kUnsupported);
+}
+
+TEST(Doctor, AShareableGpuIsExitCodeZero) {
+  EXPECT_EQ(verdict(examine(imperfect_node())), ExitCode::kOk);
+}
+
+TEST(Doctor, TheJsonHasTheSameContent) {
+  const Json json = to_json(imperfect_report());
+  EXPECT_EQ(json["schema"], 1);
+  EXPECT_EQ(json["simulated"], false);
+  EXPECT_EQ(json["gpus"][0]["modes"][2]["mode"], "mps");
+  EXPECT_EQ(json["gpus"][0]["modes"][2]["possible"], false);
+  EXPECT_EQ(json["gpus"][0]["modes"][2]["fix"], "install the driver's compute utilities");
+  EXPECT_EQ(json["checks"].size(), imperfect_report().findings.size());
+}
+
+TEST(Doctor, ASimulatedGpuIsSaidToBeOne) {
+  DoctorReport report = imperfect_report();
+  report.gpus[0].gpu.simulated = true;
+  EXPECT_EQ(to_text(report).rfind("SIMULATED GPU 0:", 0), 0U);
+  EXPECT_EQ(to_json(report)["simulated"], true);
+}
+
+TEST(Doctor, WithoutADriverTheVerbPrintsJsonAndExitsWithThree) {
+  setenv(kEnvDriverDir, "/nowhere", 1);
+  const Ran ran = run("doctor --json");
+  unsetenv(kEnvDriverDir);
+  EXPECT_EQ(ran.code, 3);
+  const auto json = parse_json(ran.out, "doctor");
+  ASSERT_TRUE(json);
+  EXPECT_EQ((*json)["checks"][0]["id"], "driver");
+  EXPECT_EQ((*json)["checks"][0]["level"], "problem");
+  EXPECT_EQ(ran.err, "");
+}
+
+TEST(Doctor, AnUnknownOptionIsAUsageError) {
+  const Ran ran = run("doctor --xml");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("--xml"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace corun::cli
