@@ -16,9 +16,9 @@ struct ReportFiles {
   std::vector<std::filesystem::path> plots;
 };
 
-/// One folder: writes report.html and plots/*.svg into it. More than one: writes
-/// comparison.html and plots/comparison*.svg into `out`, each run against the first, with
-/// verdicts. Errors: an unreadable folder, a disk that is full.
+/// One folder: writes report.html and plots/*.svg into `out` (usually that folder). More than one:
+/// writes comparison.html and plots/comparison-*.svg, each run against the first, with verdicts.
+/// Errors: an unreadable folder, a disk that is full.
 Result<ReportFiles> write_report(std::span<const std::filesystem::path> folders,
                                  const std::filesystem::path& out);
 
