@@ -6,6 +6,7 @@
 
 #include "cli/version.h"
 #include "core/nearest.h"
+#include "core/text.h"
 
 namespace corun::cli {
 
@@ -90,7 +91,7 @@ Result<ExitCode> dispatch(std::span<const std::string> arguments, Console& conso
 ExitCode run_corun(std::span<const std::string> arguments, Console& console) {
   auto result = dispatch(arguments, console);
   if (result) return *result;
-  console.err << "corun: error: " << result.error().text() << "\n";
+  console.err << "corun: error: " << one_line(result.error().text()) << "\n";
   return exit_code(result.error().kind);
 }
 

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "core/environment.h"
+#include "core/text.h"
 
 namespace corun::log {
 
@@ -38,6 +39,8 @@ spdlog::logger& logger() {
 
 void set_level(Level level) { logger().set_level(to_spdlog(level)); }
 
-void write(Level level, std::string_view line) { logger().log(to_spdlog(level), "{}", line); }
+void write(Level level, std::string_view line) {
+  logger().log(to_spdlog(level), "{}", one_line(line));
+}
 
 }  // namespace corun::log
