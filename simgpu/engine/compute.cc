@@ -293,21 +293,28 @@ void Compute::set_rates(Group& group, Instant t) {
   }
 }
 
-/// Max-min fair: everybody gets what he wants up to a common share of the bandwidth.
+/// Max-min fair over SMs: every part of an SM gets what its blocks want, up to a common share.
 void Compute::share_bandwidth(Group& group) {
-  wanted_.clear();
-  for (const Cohort& cohort : group.cohorts) wanted_.push_back(cohort.demand);
-  std::sort(wanted_.begin(), wanted_.end());
+  by_want_.clear();
+  double parts_left = 0;
+  for (const Cohort& cohort : group.cohorts) {
+    const auto parts = static_cast<double>(cohort.parts);
+    by_want_.emplace_back(cohort.demand / parts, parts);
+    parts_left += parts;
+  }
+  std::sort(by_want_.begin(), by_want_.end());
   double left = bandwidth_;
-  double share = 0;
-  for (size_t i = 0; i < wanted_.size(); ++i) {
-    share = left / static_cast<double>(wanted_.size() - i);
-    if (wanted_[i] >= share) break;
-    left -= wanted_[i];
+  double share = 0;  // bytes/ns for each part
+  for (const auto& [want, parts] : by_want_) {
+    share = left / parts_left;
+    if (want >= share) break;
+    left -= want * parts;
+    parts_left -= parts;
   }
   rates_.clear();
   for (const Cohort& cohort : group.cohorts) {
-    rates_.push_back(cohort.demand <= share ? 1.0 : share / cohort.demand);
+    const double most = share * static_cast<double>(cohort.parts);
+    rates_.push_back(cohort.demand <= most ? 1.0 : most / cohort.demand);
   }
 }
 

@@ -5,7 +5,8 @@
 // counted in whole parts (kSmParts to an SM, divisible by every number of blocks per SM), so that
 // nothing is lost to rounding. Kernels are served in order of (client priority, stream priority,
 // age); the first one that does not fit holds back those behind it, unless it is its context's own
-// cap that holds it.
+// cap that holds it. When the blocks want more memory bandwidth than there is, each part of an SM
+// gets what it wants up to a common share.
 //
 // Slices. One group is resident. Its life:
 //
@@ -23,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -167,8 +169,9 @@ class Compute {
   Instant accounted_;
   EngineTime time_;
   uint64_t events_ = 0;
-  std::vector<double> wanted_;  // scratch of share_bandwidth
-  std::vector<double> rates_;   // scratch of set_rates
+  // Scratch of share_bandwidth: (bytes/ns wanted for each part, parts), and the cohorts' rates.
+  std::vector<std::pair<double, double>> by_want_;
+  std::vector<double> rates_;
 };
 
 }  // namespace corun::simgpu
