@@ -93,8 +93,9 @@ Result<std::optional<EventWatch>> EventWatch::start(std::shared_ptr<const Nvml> 
   const nvml::Code code = nvml->nvmlDeviceRegisterEvents(device, supported, set);
   if (code != nvml::Code::kSuccess) {
     nvml->nvmlEventSetFree(set);
-    if (code == nvml::Code::kNotSupported) return std::optional<EventWatch>();
-    return nvml->check(code, "nvmlDeviceRegisterEvents").error();
+    const Error error = nvml->check(code, "nvmlDeviceRegisterEvents").error();
+    if (error.kind == ErrorKind::kUnsupported) return std::optional<EventWatch>();
+    return error;
   }
   return std::optional<EventWatch>(EventWatch(std::make_unique<State>(std::move(nvml), set)));
 }

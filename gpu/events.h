@@ -28,7 +28,7 @@ std::string to_string(const GpuEvent& event);
 /// Listens on its own thread, from start() until the object's end.
 class EventWatch {
  public:
-  /// Nothing where the driver or this GPU has no events.
+  /// Nothing where the driver or this GPU has no events, or this user may not see them.
   /// Errors (failed): NVML does not know the GPU, or refuses the registration.
   static Result<std::optional<EventWatch>> start(std::shared_ptr<const Nvml> nvml,
                                                  const GpuInfo& gpu);

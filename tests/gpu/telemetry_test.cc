@@ -168,6 +168,18 @@ TEST(EventWatch, WithoutEventsThereIsNoWatch) {
   EXPECT_FALSE((*watch).has_value());
 }
 
+TEST(EventWatch, WhatThisUserMayNotSeeIsNoFailure) {
+  const FakeDriver fake("nvmlDeviceRegisterEvents !4\n");
+  const auto watch = EventWatch::start(FakeDriver::nvml(), FakeDriver::gpu());
+  ASSERT_TRUE(watch);
+  EXPECT_FALSE((*watch).has_value());
+}
+
+TEST(EventWatch, ARegistrationThatFailsIsAnError) {
+  const FakeDriver fake("nvmlDeviceRegisterEvents !15\n");
+  EXPECT_FALSE(EventWatch::start(FakeDriver::nvml(), FakeDriver::gpu()));
+}
+
 TEST(EventWatch, FaultsOfApplicationsAreNotTheDevices) {
   for (const uint64_t xid : {13U, 31U, 43U}) EXPECT_FALSE(xid_concerns_device(xid));
   for (const uint64_t xid : {48U, 79U, 119U}) EXPECT_TRUE(xid_concerns_device(xid));

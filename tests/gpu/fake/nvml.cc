@@ -174,6 +174,8 @@ Code nvmlDeviceGetSupportedEventTypes(DeviceHandle, uint64_t* kinds) {
   return number("nvmlDeviceGetSupportedEventTypes", kinds);
 }
 Code nvmlDeviceRegisterEvents(DeviceHandle, uint64_t kinds, EventSetHandle) {
+  const fake::Answer refusal("nvmlDeviceRegisterEvents");
+  if (refusal.given()) return code_of(refusal);
   const fake::Answer answer("nvmlDeviceGetSupportedEventTypes");
   return (kinds & ~answer.number(0)) == 0 ? Code::kSuccess : Code::kNotSupported;
 }
