@@ -90,9 +90,9 @@ std::string scoreboard(const Figures& figures) {
       "aria-label=\"Modes at a glance\"><table><caption>Intervals are 95 %; a dash "
       "means not known or too few samples</caption><thead><tr><th scope=\"col\" class=\"text\">mix"
       "</th><th scope=\"col\" class=\"text\">mode</th><th scope=\"col\">STP</th><th "
-      "scope=\"col\">tax</th><th scope=\"col\">worst p99 over solo</th><th scope=\"col\">Jain</th>"
-      "<th scope=\"col\">Jain, 1 s</th><th scope=\"col\">NVML</th><th scope=\"col\">SMs active</th>"
-      "<th scope=\"col\">energy</th><th scope=\"col\">valid cells</th></tr></thead><tbody>\n";
+      "scope=\"col\">tax</th><th scope=\"col\">worst p99/solo</th><th scope=\"col\">Jain</th>"
+      "<th scope=\"col\">Jain, 1 s</th><th scope=\"col\">NVML</th><th scope=\"col\">SMs</th>"
+      "<th scope=\"col\">energy</th><th scope=\"col\">valid</th></tr></thead><tbody>\n";
   std::string mix;
   for (const ModeFigures& mode : figures.modes) {
     if (mode.mode == "solo") continue;

@@ -27,7 +27,7 @@ void draw_row(Canvas& canvas, const Scale& x, double middle, const ComparedFigur
   canvas.rect({x(1 - f.band), middle - kRow / 2 + 2}, x(1 + f.band) - x(1 - f.band), kRow - 4,
               "band");
   if (f.ratio.low && f.ratio.high) {
-    canvas.whisker(x(*f.ratio.low), x(*f.ratio.high), middle, "whisker");
+    canvas.whisker(x(*f.ratio.low), x(*f.ratio.high), middle, "whisker", 13);
   }
   canvas.circle({x(f.ratio.value), middle}, 5, "dot",
                 fmt::format("{} {} {} {}: {} to {} {}", f.mix, f.mode, f.workload, f.metric,

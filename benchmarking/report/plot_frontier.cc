@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <cmath>
 
 #include "benchmarking/format.h"
 #include "benchmarking/report/plots.h"
 #include "benchmarking/report/scale.h"
 #include "benchmarking/report/theme.h"
-#include "core/stats/bootstrap.h"
 
 namespace corun::benchmarking {
 
@@ -47,25 +46,54 @@ std::optional<FrontierPoint> point_of(const ModeFigures& mode) {
   return FrontierPoint{&mode, *tail, *progress};
 }
 
-void draw_point(Canvas& canvas, const Scale& x, const Scale& y, const FrontierPoint& point,
-                bool with_mix) {
+void draw_point(Canvas& canvas, const Scale& x, const Scale& y, const FrontierPoint& point) {
   const double px = x(point.tail.value);
   const double py = y(point.progress.value);
-  canvas.begin_group(mode_class(point.mode->mode));
   if (point.tail.low && point.tail.high) {
-    canvas.whisker(x(*point.tail.low), x(*point.tail.high), py, "whisker");
+    canvas.whisker(x(*point.tail.low), x(*point.tail.high), py, "whisker", 16);
   }
   if (point.progress.low && point.progress.high) {
-    canvas.vertical_whisker(px, y(*point.progress.low), y(*point.progress.high), "whisker");
+    canvas.vertical_whisker(px, y(*point.progress.low), y(*point.progress.high), "whisker", 16);
   }
   canvas.circle(
       {px, py}, 6, "dot",
       fmt::format("{} {}: p99 {} times solo, progress {}", point.mode->mix, point.mode->mode,
                   with_interval(point.tail), with_interval(point.progress)));
-  const std::string label = with_mix ? fmt::format("N={}", point.mode->n) : point.mode->mode;
-  const bool flip = px > kWidth - kRight - text_width(label) - 14;
-  canvas.text({flip ? px - 10 : px + 10, py - 8}, label, "colored",
-              flip ? Anchor::kEnd : Anchor::kStart);
+}
+
+/// One mode's points, joined in the order of N; points that coincide share a label.
+void draw_mode(Canvas& canvas, const Scale& x, const Scale& y, const std::string& mode,
+               const std::vector<FrontierPoint>& points) {
+  struct Label {
+    Point at;
+    std::string text;
+  };
+  std::vector<Label> labels;
+  std::vector<Point> path;
+  canvas.begin_group(mode_class(mode));
+  for (const FrontierPoint& point : points) {
+    if (point.mode->mode != mode) continue;
+    const Point at{x(point.tail.value), y(point.progress.value)};
+    const std::string size = std::to_string(point.mode->n);
+    path.push_back(at);
+    const auto near = std::find_if(labels.begin(), labels.end(), [&](const Label& l) {
+      return std::abs(l.at.x - at.x) < 24 && std::abs(l.at.y - at.y) < 14;
+    });
+    if (near == labels.end()) {
+      labels.push_back({at, "N=" + size});
+    } else {
+      near->text += ", " + size;
+    }
+  }
+  canvas.polyline(path, "thin");
+  for (const FrontierPoint& point : points) {
+    if (point.mode->mode == mode) draw_point(canvas, x, y, point);
+  }
+  for (const Label& label : labels) {
+    const bool flip = label.at.x > kWidth - kRight - text_width(label.text) - 14;
+    canvas.text({flip ? label.at.x - 10 : label.at.x + 10, label.at.y - 8}, label.text, "colored",
+                flip ? Anchor::kEnd : Anchor::kStart);
+  }
   canvas.end_group();
 }
 
@@ -88,7 +116,6 @@ void draw_axes(Canvas& canvas, const Scale& x, const Scale& y) {
 
 std::optional<Plot> frontier_plot(const Figures& figures) {
   std::vector<FrontierPoint> points;
-  std::set<std::string> mixes;
   double right = 1.5;
   double left = 1;
   double top = 1;
@@ -96,7 +123,6 @@ std::optional<Plot> frontier_plot(const Figures& figures) {
     const auto point = mode.mode == "solo" ? std::nullopt : point_of(mode);
     if (!point) continue;
     points.push_back(*point);
-    mixes.insert(mode.mix);
     left = std::min({left, point->tail.value, point->tail.low.value_or(1)});
     right = std::max({right, point->tail.value, point->tail.high.value_or(1)});
     top = std::max({top, point->progress.value, point->progress.high.value_or(0)});
@@ -105,7 +131,9 @@ std::optional<Plot> frontier_plot(const Figures& figures) {
   Plot plot{"frontier",
             "Throughput against tail latency",
             "Up is more work of best-effort and normal closed-loop workloads (sum of their "
-            "progress), left is a shorter tail of the latency-critical ones. Whiskers: 95 %.",
+            "progress), left is a shorter tail of the latency-critical ones. N is the number of "
+            "workloads. "
+            "Whiskers: 95 %.",
             Canvas("frontier", "Progress of the others against latency-critical p99",
                    "One dot per mode and mix; the table below has the figures", kWidth, kHeight),
             {{"mix", "mode", "worst p99/solo [95 %]", "progress of the others [95 %]"}, {}},
@@ -114,8 +142,10 @@ std::optional<Plot> frontier_plot(const Figures& figures) {
   const Scale y = Scale::linear(0, top * 1.08, kHeight - kBottom, kTop);
   draw_axes(plot.canvas, x, y);
   legend(plot.canvas, {kLeft, 18}, modes_of(figures, false));
+  for (const std::string& mode : modes_of(figures, false)) {
+    draw_mode(plot.canvas, x, y, mode, points);
+  }
   for (const FrontierPoint& point : points) {
-    draw_point(plot.canvas, x, y, point, mixes.size() > 1);
     plot.data.rows.push_back({point.mode->mix, point.mode->mode, with_interval(point.tail),
                               with_interval(point.progress)});
   }

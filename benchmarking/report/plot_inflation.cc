@@ -48,7 +48,7 @@ void draw_group(Canvas& canvas, const Scale& x, double y, const Group& group) {
     const double middle = y + kDotRow / 2;
     const Estimate& e = *w->inflation;
     canvas.begin_group(mode_class(mode->mode));
-    if (e.low && e.high) canvas.whisker(x(*e.low), x(*e.high), middle, "whisker");
+    if (e.low && e.high) canvas.whisker(x(*e.low), x(*e.high), middle, "whisker", 13);
     canvas.circle({x(e.value), middle}, 5, "dot",
                   fmt::format("{} {}: {} times solo", w->workload, mode->mode, with_interval(e)));
     const double end = std::max(x(e.value) + 6, e.high ? x(*e.high) : 0);

@@ -121,7 +121,8 @@ void draw_curve(Canvas& canvas, const Curve& curve, const Scale& x, const Scale&
   const double sure = supported_share(curve.ms.size());
   const double last = std::min(kShares.back(), 1 - 1 / n);
   canvas.begin_group(mode_class(curve.mode));
-  canvas.polyline(curve_points(curve, 0, std::min(sure, last), x, y), "curve");
+  canvas.polyline(curve_points(curve, 0, std::min(sure, last), x, y),
+                  curve.mode == "solo" ? "curve dashed" : "curve");
   if (last > sure) canvas.polyline(curve_points(curve, sure, last, x, y), "unsure");
   canvas.end_group();
 }
@@ -134,7 +135,7 @@ void draw_p99(Canvas& canvas, const Panel& panel, const Figures& figures, const 
       const double at = y(stretched(0.99));
       canvas.begin_group(mode_class(mode.mode));
       if (w.p99_ms->low && w.p99_ms->high) {
-        canvas.whisker(x(*w.p99_ms->low), x(*w.p99_ms->high), at, "whisker");
+        canvas.whisker(x(*w.p99_ms->low), x(*w.p99_ms->high), at, "whisker", 13);
       }
       canvas.circle(
           {x(w.p99_ms->value), at}, 4.5, "dot",
@@ -193,8 +194,11 @@ Plot panel_plot(const Panel& panel, const Figures& figures) {
   const Scale y = Scale::linear(0, stretched(kShares.back()) * 1.02, kHeight - kBottom, kTop);
   draw_axes(plot.canvas, x, y);
   std::vector<std::string> modes;
+  // Alone comes last: its dashes stay visible on a mode that does no harm.
+  for (auto curve = panel.curves.rbegin(); curve != panel.curves.rend(); ++curve) {
+    draw_curve(plot.canvas, *curve, x, y);
+  }
   for (const Curve& curve : panel.curves) {
-    draw_curve(plot.canvas, curve, x, y);
     if (modes.empty() || modes.back() != curve.mode) modes.push_back(curve.mode);
     plot.data.rows.push_back(percentile_row(curve));
   }

@@ -49,7 +49,7 @@ void draw_line(Canvas& canvas, const Scale& x, const Scale& y, const std::string
   for (size_t i = 0; i < line.size(); ++i) {
     const Estimate& tax = line[i].tax;
     if (tax.low && tax.high) {
-      canvas.vertical_whisker(path[i].x, y(*tax.low * 100), y(*tax.high * 100), "whisker");
+      canvas.vertical_whisker(path[i].x, y(*tax.low * 100), y(*tax.high * 100), "whisker", 13);
     }
     canvas.circle(path[i], 4.5, "dot",
                   fmt::format("{}, {} workloads: {}", mode, line[i].n, percent_with_interval(tax)));

@@ -63,11 +63,11 @@ void draw_bar(Canvas& canvas, const Scale& x, double y, const ModeFigures& mode)
     canvas.whisker(x(*sum.low), x(*sum.high), middle, "whisker-ink");
     label_x = std::max(label_x, x(*sum.high) + 12);
   }
-  canvas.text({label_x, middle + 4.5}, number(sum.value), "strong");
-  if (sum.low && sum.high) {
-    canvas.text({label_x + text_width(number(sum.value)) + 8, middle + 4.5},
-                fmt::format("[{}, {}]", number(sum.low), number(sum.high)), "small");
-  }
+  const std::string label = with_interval(sum);
+  const size_t bracket = std::min(label.find(" ["), label.size());
+  canvas.text({label_x, middle + 4.5}, label.substr(0, bracket), "strong");
+  canvas.text({label_x + text_width(label.substr(0, bracket)) + 10, middle + 4.5},
+              label.substr(bracket), "small");
 }
 
 void draw_axis(Canvas& canvas, const Scale& x, double bottom) {

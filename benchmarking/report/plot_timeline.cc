@@ -124,7 +124,7 @@ void draw_panel(Canvas& canvas, double top, const std::string& title, const std:
   double label_y = top + 14;
   for (const Series& series : group) {
     const bool second = &series != &group.front();
-    canvas.begin_group(second ? "mode-mps" : "mode-exclusive");
+    canvas.begin_group(second ? "tone-strong" : "tone");
     draw_series(canvas, series, x, y);
     canvas.text({kWidth - kRight + 10, label_y}, series.label, "colored small");
     canvas.end_group();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iterator>
 
 #include "benchmarking/report/html.h"
@@ -94,13 +95,16 @@ void Canvas::vertical_text(Point at, const std::string& text, const std::string&
       classes, at.x, at.y, escaped(text));
 }
 
-void Canvas::whisker(double low, double high, double y, const std::string& classes) {
+void Canvas::whisker(double low, double high, double y, const std::string& classes, double least) {
+  if (std::abs(high - low) < least) return;
   line({low, y}, {high, y}, classes);
   line({low, y - 4}, {low, y + 4}, classes);
   line({high, y - 4}, {high, y + 4}, classes);
 }
 
-void Canvas::vertical_whisker(double x, double low, double high, const std::string& classes) {
+void Canvas::vertical_whisker(double x, double low, double high, const std::string& classes,
+                              double least) {
+  if (std::abs(high - low) < least) return;
   line({x, low}, {x, high}, classes);
   line({x - 4, low}, {x + 4, low}, classes);
   line({x - 4, high}, {x + 4, high}, classes);

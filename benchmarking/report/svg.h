@@ -34,9 +34,11 @@ class Canvas {
             Anchor anchor = Anchor::kStart);
   /// Text turned a quarter to the left, for a vertical axis.
   void vertical_text(Point at, const std::string& text, const std::string& classes);
-  /// A horizontal interval with end ticks.
-  void whisker(double low, double high, double y, const std::string& classes);
-  void vertical_whisker(double x, double low, double high, const std::string& classes);
+  /// A horizontal interval with end ticks; nothing when it is shorter than `least` (a dot on top
+  /// would hide all but stray ends of it).
+  void whisker(double low, double high, double y, const std::string& classes, double least = 0);
+  void vertical_whisker(double x, double low, double high, const std::string& classes,
+                        double least = 0);
   /// Everything until the next end_group() has these classes (a mode's colour).
   void begin_group(const std::string& classes);
   void end_group();

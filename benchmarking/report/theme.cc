@@ -72,10 +72,12 @@ std::string plot_css() {
 .plot .whisker-ink{stroke:var(--ink);stroke-width:1.5;fill:none}
 .plot .dot{fill:currentColor;stroke:var(--panel);stroke-width:1.5}
 .plot .fill{fill:currentColor}
-.plot .tint{fill:currentColor;opacity:.62}
+.plot .tint{fill:currentColor;opacity:.78}
 .plot .area{fill:currentColor;opacity:.16}
 .plot .band{fill:var(--muted);opacity:.13}
 .plot .tone{color:var(--muted)}
+.plot .tone-strong{color:var(--ink)}
+.plot .dashed{stroke-dasharray:6 4}
 )";
   return css;
 }
@@ -92,16 +94,17 @@ h2{font-size:21px;line-height:1.3;margin:44px 0 4px}
 h3{font-size:16px;margin:0 0 2px}
 p{margin:6px 0 12px;max-width:76ch}
 .lead,.note,figcaption{color:var(--muted)}
+.lead{max-width:none}
 .note,figcaption{font-size:14px;line-height:1.5}
 figcaption{margin:2px 0 8px;max-width:76ch}
 a{color:inherit}
-.simulated{margin:20px 0 4px;padding:12px 16px;background:var(--warn-bg);color:var(--warn-ink);
+.simulated{max-width:none;margin:20px 0 4px;padding:12px 16px;background:var(--warn-bg);color:var(--warn-ink);
  border:1px solid var(--warn-line);border-left-width:8px;border-radius:6px}
 .simulated strong{font-size:18px;letter-spacing:.06em}
 .grid2{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:18px}
 figure,.panel{margin:14px 0 0;padding:16px 18px;background:var(--panel);border:1px solid var(--line);
  border-radius:8px;min-width:0}
-.grid2 figure{margin:0}
+.grid2 figure{margin:0}.grid2{align-items:start}
 .grid2{margin-top:14px}
 .scroll{overflow-x:auto}
 .plot{display:block;width:100%;height:auto}
@@ -109,7 +112,7 @@ figure,.panel{margin:14px 0 0;padding:16px 18px;background:var(--panel);border:1
 .plot.half{min-width:440px}
 table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums;width:100%}
 caption{text-align:left;color:var(--muted);padding:2px 0 6px}
-th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
+th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{font-weight:600;border-bottom-color:var(--line);vertical-align:bottom}
 th:first-child,td:first-child{padding-left:0}
 td.text,th.text{text-align:left}
