@@ -349,12 +349,17 @@ void Process::signal(int signal_number) {
   send(channel_.get(), &order, sizeof order, MSG_NOSIGNAL);
 }
 
-ExitStatus Process::terminate(Nanos grace) {
-  CORUN_CHECK(keeper_ > 0, "terminate() of a moved-from Process");
+void Process::begin_terminate(Nanos grace) {
+  if (all_gone_) return;
   const auto grace_ms = std::chrono::duration_cast<std::chrono::milliseconds>(grace).count();
   const keeper::Order order{keeper::Order::Kind::kTerminate,
                             static_cast<int32_t>(std::clamp<int64_t>(grace_ms, 0, 3'600'000))};
-  if (!all_gone_) send(channel_.get(), &order, sizeof order, MSG_NOSIGNAL);
+  send(channel_.get(), &order, sizeof order, MSG_NOSIGNAL);
+}
+
+ExitStatus Process::terminate(Nanos grace) {
+  CORUN_CHECK(keeper_ > 0, "terminate() of a moved-from Process");
+  begin_terminate(grace);
   if (!wait_until(monotonic_now() + grace + kKillPatience, true)) {
     log::warn("process {} cannot be killed yet; its keeper goes on trying", pid_);
     channel_.reset();

@@ -91,6 +91,9 @@ class Process {
 
   /// Sends `signal_number` to the command's process group.
   void signal(int signal_number);
+  /// The first half of terminate(): gives the order and returns at once, so that many commands end
+  /// at the same time. Zero grace kills at once.
+  void begin_terminate(Nanos grace);
   /// SIGTERM to all descendants, after `grace` SIGKILL to those that are left; returns when none is
   /// left. Idempotent. The status is the command's own, also when it had ended before.
   ExitStatus terminate(Nanos grace);

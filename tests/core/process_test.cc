@@ -182,6 +182,19 @@ TEST(Process, ACommandThatIgnoresSigtermIsKilled) {
   EXPECT_EQ(process.terminate(std::chrono::milliseconds(50)), (ExitStatus{{}, SIGKILL}));
 }
 
+TEST(Process, ManyCommandsAreToldToEndAtTheSameTime) {
+  const std::string script = "trap 'echo told' TERM; echo ready; while :; do sleep 0.01; done";
+  Process first = started(shell(script));
+  Process second = started(shell(script));
+  ASSERT_EQ(read_line(first.out_fd()), "ready");
+  ASSERT_EQ(read_line(second.out_fd()), "ready");
+  first.begin_terminate(kPatience);
+  second.begin_terminate(kPatience);
+  EXPECT_EQ(read_line(first.out_fd()), "told");
+  EXPECT_EQ(read_line(second.out_fd()), "told");
+  EXPECT_EQ(first.terminate(Nanos(0)), (ExitStatus{{}, SIGKILL})) << "the grace can be cut short";
+}
+
 TEST(Process, TerminateReachesDaemonsOfOtherSessions) {
   // The command ends at once; its grandchild has its own session and ignores SIGTERM.
   Process process =
