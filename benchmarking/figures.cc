@@ -199,7 +199,8 @@ void add_workloads(ModeFigures& f, const RowIndex& index) {
     }
   }
   for (const std::string& name : names) {
-    f.workloads.push_back(workload_figures(index.of(f.mode, f.mix, name), index.solo(f.mix, name)));
+    const Rows solo = f.mode == "solo" ? Rows{} : index.solo(f.mix, name);
+    f.workloads.push_back(workload_figures(index.of(f.mode, f.mix, name), solo));
   }
   if (!windows.empty()) f.window_seconds = stats::mean(windows);
 }

@@ -117,32 +117,53 @@ std::string scoreboard(const Figures& figures) {
   return out + "</tbody></table></div></div>\n";
 }
 
+/// One line above the workloads of a mix.
+std::string mix_row(const ModeFigures& mode) {
+  return fmt::format(
+      "<tr class=\"group\"><th scope=\"colgroup\" class=\"text\" colspan=\"10\">{}: {} "
+      "workload{}</th></tr>\n",
+      escaped(mode.mix), mode.n, mode.n == 1 ? "" : "s");
+}
+
+std::string workload_row(const ModeFigures& mode, const WorkloadFigures& w, bool first) {
+  std::string out =
+      fmt::format("<tr{}><td class=\"text\">{}</td><td class=\"text\" title=\"{}\">{}</td>",
+                  first ? " class=\"group\"" : "", first ? mode_chip(mode.mode) : "",
+                  to_string(w.service_class), escaped(w.workload));
+  out += figure_cell(with_interval(w.throughput) + (w.throughput ? " " + w.unit : ""));
+  out += figure_cell(with_interval(w.progress));
+  out += figure_cell(number(value_of(w.p50_ms)));
+  out += w.saturated ? "<td class=\"bad\">saturated</td>" : figure_cell(with_interval(w.p99_ms));
+  out += figure_cell(with_interval(w.inflation));
+  return out + fmt::format("<td>{}</td><td>{}</td><td class=\"text bad\">{}</td></tr>\n",
+                           w.requests > 0 ? std::to_string(w.requests) : "-", w.launches,
+                           escaped(remarks(w)));
+}
+
 std::string workload_table(const Figures& figures) {
   std::string out =
       "<div class=\"panel\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"All "
-      "workloads\"><table><thead><tr><th scope=\"col\" class=\"text\">mix</th><th scope=\"col\" "
-      "class=\"text\">mode</th><th scope=\"col\" class=\"text\">workload</th><th scope=\"col\" "
-      "class=\"text\">class</th><th scope=\"col\">throughput</th><th scope=\"col\">progress</th>"
-      "<th scope=\"col\">p50 ms</th><th scope=\"col\">p95 ms</th><th scope=\"col\">p99 ms</th><th "
-      "scope=\"col\">p99/solo</th><th scope=\"col\">requests</th><th scope=\"col\">launches</th>"
-      "<th scope=\"col\" class=\"text\">remarks</th></tr></thead><tbody>\n";
+      "workloads\"><table><thead><tr><th scope=\"col\" class=\"text\">mode</th><th scope=\"col\" "
+      "class=\"text\">workload</th><th scope=\"col\">throughput</th><th scope=\"col\">progress</th>"
+      "<th scope=\"col\">p50 ms</th><th scope=\"col\">p99 ms</th><th "
+      "scope=\"col\">p99/solo</th><th "
+      "scope=\"col\">requests</th><th scope=\"col\">runs</th><th scope=\"col\" "
+      "class=\"text\"><span class=\"hidden\">remarks</span></th></tr></thead><tbody>\n";
+  std::string mix;
   for (const ModeFigures& mode : figures.modes) {
+    // A solo run of a larger mix knows only its own size.
+    if (mode.mix != mix && mode.mode != "solo") out += mix_row(mode);
+    if (mode.mix != mix && mode.mode == "solo") {
+      const auto shared =
+          std::find_if(figures.modes.begin(), figures.modes.end(),
+                       [&](const ModeFigures& f) { return f.mix == mode.mix && f.mode != "solo"; });
+      out += mix_row(shared == figures.modes.end() ? mode : *shared);
+    }
+    mix = mode.mix;
     bool first = true;
     for (const WorkloadFigures& w : mode.workloads) {
-      out += fmt::format(
-          "<tr{}><td class=\"text\">{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td>"
-          "<td class=\"text\">{}</td>",
-          first ? " class=\"group\"" : "", first ? escaped(mode.mix) : "",
-          first ? mode_chip(mode.mode) : "", escaped(w.workload), to_string(w.service_class));
+      out += workload_row(mode, w, first);
       first = false;
-      const std::string rate = with_interval(w.throughput);
-      out += figure_cell(rate + (w.throughput ? " " + w.unit : ""));
-      for (const auto* estimate : {&w.progress, &w.p50_ms, &w.p95_ms, &w.p99_ms, &w.inflation}) {
-        out += figure_cell(with_interval(*estimate));
-      }
-      out += fmt::format("<td>{}</td><td>{}</td><td class=\"text bad\">{}</td></tr>\n",
-                         w.requests > 0 ? std::to_string(w.requests) : "-", w.launches,
-                         escaped(remarks(w)));
     }
   }
   return out + "</tbody></table></div></div>\n";
@@ -170,6 +191,14 @@ std::string void_section(const Figures& figures) {
 /// Text of a JSON value as people read it: no quotes around strings, nothing as a dash.
 std::string plain_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
+  const bool list = value.is_array() && std::none_of(value.begin(), value.end(), [](const Json& v) {
+                      return v.is_structured();
+                    });
+  if (list) {
+    std::string words;
+    for (const Json& item : value) words += (words.empty() ? "" : " ") + plain_text(item);
+    return words;
+  }
   return value.is_null() ? "-" : to_line(value);
 }
 

@@ -54,7 +54,8 @@ std::string plot_css() {
   css += fmt::format("@media (prefers-color-scheme:dark){{:root{{{}}}{}}}", kDark,
                      mode_colors(&ModeColor::dark));
   css += R"(
-.plot{font:13px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
+.plot{font:13px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",
+ sans-serif}
 .plot text{fill:var(--muted)}
 .plot text.strong{fill:var(--ink);font-weight:600}
 .plot text.ink{fill:var(--ink)}
@@ -87,7 +88,7 @@ std::string page_css() {
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);
  font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
-main,header{max-width:1120px;margin:0 auto;padding:0 20px}
+main,header{max-width:1220px;margin:0 auto;padding:0 20px}
 header{padding-top:36px}
 h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em;overflow-wrap:anywhere}
 h2{font-size:21px;line-height:1.3;margin:44px 0 4px}
@@ -112,12 +113,14 @@ figure,.panel{margin:14px 0 0;padding:16px 18px;background:var(--panel);border:1
 .plot.half{min-width:440px}
 table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums;width:100%}
 caption{text-align:left;color:var(--muted);padding:2px 0 6px}
-th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
+th,td{padding:5px 8px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{font-weight:600;border-bottom-color:var(--line);vertical-align:bottom}
 th:first-child,td:first-child{padding-left:0}
 td.text,th.text{text-align:left}
 td.wrap{white-space:normal;text-align:left;overflow-wrap:anywhere}
 tr.group td{border-top:1px solid var(--line)}
+tbody th{border-bottom-color:var(--grid);padding-top:16px}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 td .interval{color:var(--muted);font-size:12.5px}
 .mode{font-weight:600;white-space:nowrap}
 .mode::before{content:"";display:inline-block;width:.7em;height:.7em;border-radius:2px;
@@ -130,7 +133,7 @@ details{margin-top:8px;font-size:14px}
 summary{cursor:pointer;color:var(--muted)}
 pre{margin:10px 0;padding:12px 14px;background:var(--page);border:1px solid var(--line);
  border-radius:6px;overflow-x:auto;font:13px/1.5 ui-monospace,"DejaVu Sans Mono",monospace}
-footer{max-width:1120px;margin:40px auto 0;padding:16px 20px 40px;color:var(--muted);font-size:14px;
+footer{max-width:1220px;margin:40px auto 0;padding:16px 20px 40px;color:var(--muted);font-size:14px;
  border-top:1px solid var(--line)}
 :focus-visible{outline:2px solid currentColor;outline-offset:2px}
 @media (max-width:860px){.grid2{grid-template-columns:minmax(0,1fr)}h1{font-size:25px}

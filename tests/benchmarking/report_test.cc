@@ -194,7 +194,7 @@ TEST(Scale, TicksAreRoundFiguresInsideTheDomain) {
 
 TEST(Svg, TextIsEscaped) { EXPECT_EQ(escaped("a<b>&\"c\x01"), "a&lt;b&gt;&amp;&quot;c "); }
 
-// A run whose report a person or a browser can open: CORUN_SAMPLE_DIR names the folder.
+// Reports that a person or a browser can open: CORUN_SAMPLE_DIR names the folder.
 TEST(SampleReport, IsWrittenWhereTheEnvironmentSays) {
   const auto where = environment("CORUN_SAMPLE_DIR");
   if (!where) GTEST_SKIP() << "CORUN_SAMPLE_DIR is not set";
@@ -205,8 +205,16 @@ TEST(SampleReport, IsWrittenWhereTheEnvironmentSays) {
   fs::remove_all(run);
   fs::create_directories(run);
   ASSERT_TRUE(write_sample_run(options, run));
-  const std::vector<fs::path> runs{run};
+  std::vector<fs::path> runs{run};
   ASSERT_TRUE(write_report(runs, run));
+  options.run = "slower";
+  options.slowdown = 1.05;
+  options.seed = 2;
+  runs.push_back(fs::path(*where) / options.run);
+  fs::remove_all(runs.back());
+  fs::create_directories(runs.back());
+  ASSERT_TRUE(write_sample_run(options, runs.back()));
+  ASSERT_TRUE(write_report(runs, *where));
 }
 
 }  // namespace
