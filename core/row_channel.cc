@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kBytesPerRead = size_t{1} << 20;
 // So much a workload can write without waiting for a busy harness (where the system allows it).
 constexpr int kFifoBytes = 1 << 20;
 
@@ -161,11 +160,7 @@ Result<size_t> RowChannel::read_once(Instant now, std::vector<Message>* messages
 
 Result<std::vector<Message>> RowChannel::read(Instant now) {
   std::vector<Message> messages;
-  for (size_t total = 0; total < kBytesPerRead;) {
-    CORUN_ASSIGN(const size_t n, read_once(now, &messages));
-    if (n == 0) break;
-    total += n;
-  }
+  CORUN_ASSIGN([[maybe_unused]] const size_t bytes, read_once(now, &messages));
   return messages;
 }
 

@@ -20,8 +20,8 @@ struct RowLimits {
   size_t line_bytes = kMaxRowLine;
   double bytes_per_second = 8.0 * 1024 * 1024;  ///< sustained
   double burst_bytes = 16.0 * 1024 * 1024;      ///< above the sustained rate at any moment
-  double lines_per_second = 20'000;             ///< sustained: parsing costs the harness per line
-  double burst_lines = 40'000;
+  double lines_per_second = 2'000;              ///< sustained: parsing costs the harness per line
+  double burst_lines = 4'000;
   uint64_t total_bytes = uint64_t{256} << 20;  ///< over the channel's life
 };
 
@@ -81,7 +81,7 @@ class RowChannel {
   /// end is known from its process. -1 once the channel has failed.
   int fd() const { return rows_.get(); }
 
-  /// Messages that have come, without blocking; reads at most 1 MiB a call, so that no workload
+  /// Messages that have come, without blocking; reads at most 64 KiB a call, so that no workload
   /// starves the others. Errors (failed): garbage, an overlong line or a flood; the channel has
   /// failed for good then.
   Result<std::vector<Message>> read(Instant now);

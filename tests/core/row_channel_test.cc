@@ -161,7 +161,7 @@ TEST_F(ChannelTest, AFloodFailsItsOwnChannelOnly) {
     got = flooded.read(now);
   }
   ASSERT_FALSE(got);
-  EXPECT_EQ(got.error().what, "workload flood: floods its row channel (above 20000 lines/s)");
+  EXPECT_EQ(got.error().what, "workload flood: floods its row channel (above 2000 lines/s)");
   EXPECT_EQ(flooded.fd(), -1);
   Process writer = start(good, "echo '{\"type\":\"note\",\"text\":\"y\"}' >\"$CORUN_ROWS\"");
   EXPECT_EQ(next(good, 1), (std::vector<Message>{NoteMessage{"y"}}));
