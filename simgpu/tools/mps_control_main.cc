@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -57,15 +58,21 @@ int start_daemon() {
 
 int pass_commands() {
   const std::string pipe = mps_folders().pipe;
-  for (std::string line; std::getline(std::cin, line);) {
-    if (line.empty()) continue;
-    const Result<std::string> reply = ask_mps_daemon(pipe, line);
+  char* line = nullptr;
+  size_t room = 0;
+  while (getline(&line, &room, stdin) > 0) {
+    const std::string command(line, std::strcspn(line, "\n"));
+    if (command.empty()) continue;
+    const Result<std::string> reply = ask_mps_daemon(pipe, command);
     if (!reply) {
+      free(line);
       fmt::print("Cannot find MPS control daemon process\n");
       return 1;
     }
     fmt::print("{}", *reply);
+    std::fflush(stdout);
   }
+  free(line);
   return 0;
 }
 
@@ -79,8 +86,9 @@ int main(int argc, char** argv) {
   if (option == "-d") return start_daemon();
   if (option == "-f") return run_foreground();
   if (option == "--server") return run_mps_server(mps_folders());
-  fmt::print(stderr, "usage: nvidia-cuda-mps-control [-d | -f]\n"
-                     "Controls MPS on a simulated node; without options, commands are read from "
-                     "standard input.\n");
+  fmt::print(stderr,
+             "usage: nvidia-cuda-mps-control [-d | -f]\n"
+             "Controls MPS on a simulated node; without options, commands are read from "
+             "standard input.\n");
   return option == "-h" || option == "--help" ? 0 : 2;
 }

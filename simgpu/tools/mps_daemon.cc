@@ -101,9 +101,8 @@ Result<MpsDaemon> MpsDaemon::start(const MpsFolders& folders) {
 void MpsDaemon::run() {
   bool ended = false;
   while (!ended && !over()) {
-    pollfd items[3] = {{listener_.get(), POLLIN, 0},
-                       {connection_.fd(), POLLIN, 0},
-                       {signals_.get(), POLLIN, 0}};
+    pollfd items[3] = {
+        {listener_.get(), POLLIN, 0}, {connection_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     if (poll(items, 3, quit_by_ ? kPollMs : -1) < 0 && errno != EINTR) break;
     if (items[2].revents != 0) {
       signalfd_siginfo info;
@@ -142,8 +141,7 @@ void MpsDaemon::handle_control() {
   const std::string reply = execute(line);
   size_t sent = 0;
   while (sent < reply.size()) {
-    const ssize_t n =
-        ::send(peer.get(), reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
+    const ssize_t n = ::send(peer.get(), reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
     if (n <= 0) return;
     sent += static_cast<size_t>(n);
   }
@@ -189,7 +187,9 @@ std::string MpsDaemon::execute(const std::string& line) {
 
 std::string MpsDaemon::execute_setting(const std::vector<std::string>& words) {
   const std::string& command = words[0];
-  const auto percentage = [this] { return fmt::format("{:.1f}\n", double{1} * thread_percentage_); };
+  const auto percentage = [this] {
+    return fmt::format("{:.1f}\n", double{1} * thread_percentage_);
+  };
   if (command == "get_default_active_thread_percentage") return percentage();
   if (command == "set_default_active_thread_percentage") {
     const double value = words.size() > 1 ? number<double>(words[1]).value_or(0) : 0;
@@ -202,8 +202,8 @@ std::string MpsDaemon::execute_setting(const std::vector<std::string>& words) {
   if (!get && command != "set_default_device_pinned_mem_limit") {
     return "Unknown command: " + command + "\n";
   }
-  const uint32_t device = words.size() > 1 ? number<uint32_t>(words[1]).value_or(wire::kMaxGpus)
-                                           : wire::kMaxGpus;
+  const uint32_t device =
+      words.size() > 1 ? number<uint32_t>(words[1]).value_or(wire::kMaxGpus) : wire::kMaxGpus;
   if (device >= wire::kMaxGpus) return "Invalid device\n";
   if (!get) {
     const auto bytes = words.size() > 2 ? parse_mps_bytes(words[2]) : std::nullopt;
@@ -231,9 +231,8 @@ std::vector<wire::MpsClientEntry> MpsDaemon::clients() {
 }
 
 std::string MpsDaemon::list_processes() {
-  std::string text =
-      fmt::format("{:<10}{:<6}{:<10}{:<14}{:<13}{}\n", "PID", "ID", "SERVER", "DEVICE", "NAMESPACE",
-                  "COMMAND");
+  std::string text = fmt::format("{:<10}{:<6}{:<10}{:<14}{:<13}{}\n", "PID", "ID", "SERVER",
+                                 "DEVICE", "NAMESPACE", "COMMAND");
   int id = 1;
   for (const auto& client : clients()) {
     text += fmt::format("{:<10}{:<6}{:<10}{:<14}{:<13}{}\n", client.pid, id++, server_pid_,
