@@ -17,7 +17,7 @@ import tarfile
 import elf
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ["bin", "lib", "simgpu", "share"]  # of the build tree, as they are
+FOLDERS = ["bin", "lib", "simgpu", "mixes", "share"]  # of the build tree, as they are
 EXTRA = ["LICENSE", "README.md", "CHANGELOG.md", "docs", "workloads/reference"]  # into share/corun
 FORBIDDEN = re.compile(r"^lib(?:torch|c10|caffe2)")
 
