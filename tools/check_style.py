@@ -147,6 +147,19 @@ def check_words(texts):
     return errors
 
 
+def check_links(root, texts):
+    """Errors of links between the project's own documents that lead nowhere."""
+    errors = []
+    for path, text in texts.items():
+        if not path.endswith(".md"):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", line):
+                if "://" not in target and not (root / path).parent.joinpath(target).exists():
+                    errors.append(f"{path}:{number}: link to {target}, which does not exist")
+    return errors
+
+
 def rooms_of(root):
     path = root / "tools" / "rooms.txt"
     lines = path.read_text().splitlines() if path.exists() else []
@@ -184,7 +197,7 @@ def check(root):
                     return [f"{path}: not UTF-8"]
     code = {path: text for path, text in texts.items() if pathlib.PurePath(path).suffix in CODE}
     return (check_limits(code, read_exceptions(root)) + check_words(texts) +
-            check_house(root, texts))
+            check_links(root, texts) + check_house(root, texts))
 
 
 def main():

@@ -112,6 +112,12 @@ class CheckStyle(unittest.TestCase):
         self.write("docs/x.md", "see /ro" "ot/x and results/home/\n")
         self.assert_error("docs/x.md:1", "path of one machine")
 
+    def test_a_link_that_leads_nowhere_is_found(self):
+        self.write("docs/x.md", "[a](README.md#part) [b](https://example.org/x) [c](../core/a.cc)\n")
+        self.assertEqual(self.errors(), [])
+        self.write("docs/x.md", "\n[a](missing.md)\n")
+        self.assert_error("docs/x.md:2", "missing.md")
+
     def test_a_room_needs_a_short_readme(self):
         self.write("core/README.md", "x\n" * 16)
         self.assert_error("core/README.md", "more than 15 lines")
