@@ -99,8 +99,8 @@ p{margin:6px 0 12px;max-width:76ch}
 .note,figcaption{font-size:14px;line-height:1.5}
 figcaption{margin:2px 0 8px;max-width:76ch}
 a{color:inherit}
-.simulated{max-width:none;margin:20px 0 4px;padding:12px 16px;background:var(--warn-bg);color:var(--warn-ink);
- border:1px solid var(--warn-line);border-left-width:8px;border-radius:6px}
+.simulated{max-width:none;margin:20px 0 4px;padding:12px 16px;background:var(--warn-bg);
+ color:var(--warn-ink);border:1px solid var(--warn-line);border-left-width:8px;border-radius:6px}
 .simulated strong{font-size:18px;letter-spacing:.06em}
 .grid2{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:18px}
 figure,.panel{margin:14px 0 0;padding:16px 18px;background:var(--panel);border:1px solid var(--line);
