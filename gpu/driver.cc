@@ -74,9 +74,9 @@ Result<std::unique_ptr<Driver>> Driver::load(const DriverFiles& files) {
 Status Driver::look_up(const Library& library) {
   using enum cuda::Need;
   const char* missing = nullptr;
-#define CORUN_CUDA_LOOK_UP(name, symbol, need, parameters)                            \
-  if (!resolve(library, #symbol, &name) && need == kRequired && missing == nullptr) { \
-    missing = #symbol;                                                                \
+#define CORUN_CUDA_LOOK_UP(name, symbol, need, parameters)                                \
+  if (!resolve(library, #symbol, &(name)) && (need) == kRequired && missing == nullptr) { \
+    missing = #symbol;                                                                    \
   }
   CORUN_CUDA_FUNCTIONS(CORUN_CUDA_LOOK_UP)
 #undef CORUN_CUDA_LOOK_UP
@@ -96,7 +96,7 @@ void Driver::look_up_later_functions() {
     return function;
   };
 #define CORUN_CUDA_ASK(name, version, parameters) \
-  name = reinterpret_cast<decltype(name)>(ask(#name, version));
+  (name) = reinterpret_cast<decltype(name)>(ask(#name, version));
   CORUN_CUDA_LATER_FUNCTIONS(CORUN_CUDA_ASK)
 #undef CORUN_CUDA_ASK
 }

@@ -9,7 +9,7 @@ Result<Graph> Graph::capture(const Stream& stream, const std::function<Status()>
   cuda::GraphHandle handle = nullptr;
   const cuda::Code ended = driver.cuStreamEndCapture(stream.get(), &handle);
   const Owned<cuda::GraphHandle, &Driver::cuGraphDestroy> graph(driver, handle);
-  CORUN_TRY(enqueued);
+  if (!enqueued) return enqueued.error();
   CORUN_TRY(driver.check(ended, "cuStreamEndCapture"));
   size_t nodes = 0;
   CORUN_CUDA(driver, cuGraphGetNodes, graph.get(), nullptr, &nodes);

@@ -51,9 +51,9 @@ Nvml::~Nvml() {
 Status Nvml::look_up(const Library& library) {
   using enum nvml::Need;
   const char* missing = nullptr;
-#define CORUN_NVML_LOOK_UP(name, symbol, need, parameters)                            \
-  if (!resolve(library, #symbol, &name) && need == kRequired && missing == nullptr) { \
-    missing = #symbol;                                                                \
+#define CORUN_NVML_LOOK_UP(name, symbol, need, parameters)                                \
+  if (!resolve(library, #symbol, &(name)) && (need) == kRequired && missing == nullptr) { \
+    missing = #symbol;                                                                    \
   }
   CORUN_NVML_FUNCTIONS(CORUN_NVML_LOOK_UP)
 #undef CORUN_NVML_LOOK_UP

@@ -374,12 +374,14 @@ enum class Need { kRequired, kOptional };
 
 /// One typed pointer per function of the tables; null where the driver lacks it.
 struct Functions {
+  // NOLINTBEGIN(bugprone-macro-parentheses): names and parameter lists of a declaration
 #define CORUN_CUDA_POINTER(name, symbol, need, parameters) Code(*name) parameters = nullptr;
   CORUN_CUDA_FUNCTIONS(CORUN_CUDA_POINTER)
 #undef CORUN_CUDA_POINTER
 #define CORUN_CUDA_POINTER(name, version, parameters) Code(*name) parameters = nullptr;
   CORUN_CUDA_LATER_FUNCTIONS(CORUN_CUDA_POINTER)
 #undef CORUN_CUDA_POINTER
+  // NOLINTEND(bugprone-macro-parentheses)
 };
 
 }  // namespace corun::cuda

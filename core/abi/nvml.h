@@ -305,9 +305,11 @@ enum class Need { kRequired, kOptional };
 
 /// One typed pointer per function of the tables; null where the driver lacks it.
 struct Functions {
+  // NOLINTBEGIN(bugprone-macro-parentheses): names and parameter lists of a declaration
 #define CORUN_NVML_POINTER(name, symbol, need, parameters) Code(*name) parameters = nullptr;
   CORUN_NVML_FUNCTIONS(CORUN_NVML_POINTER)
 #undef CORUN_NVML_POINTER
+  // NOLINTEND(bugprone-macro-parentheses)
   const char* (*nvmlErrorString)(Code code) = nullptr;
 };
 
