@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/abi/cuda.h"
+
 namespace corun::synthetic {
 namespace {
 
@@ -9,24 +11,37 @@ struct Case {
   const char* name;
   WaitChoice choice;
   Processors processors;
-  bool spin;
+  unsigned flag;
 };
 
-class MaySpin : public testing::TestWithParam<Case> {};
+class GpuWait : public testing::TestWithParam<Case> {};
 
-TEST_P(MaySpin, FollowsTheProcessors) {
-  EXPECT_EQ(may_spin(GetParam().choice, GetParam().processors), GetParam().spin);
+TEST_P(GpuWait, FollowsTheProcessors) {
+  EXPECT_EQ(gpu_wait_flag(GetParam().choice, GetParam().processors), GetParam().flag);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MaySpin,
-                         testing::Values(Case{"own_pair", WaitChoice::kAuto, {2, 16}, true},
-                                         Case{"own_single", WaitChoice::kAuto, {1, 16}, false},
-                                         Case{"shared_machine", WaitChoice::kAuto, {16, 16}, false},
-                                         Case{"small_machine", WaitChoice::kAuto, {2, 2}, false},
-                                         Case{"asked_to_spin", WaitChoice::kSpin, {1, 2}, true},
-                                         Case{
-                                             "asked_to_block", WaitChoice::kBlock, {2, 16}, false}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, GpuWait,
+    testing::Values(
+        Case{"alone_but_placed", WaitChoice::kAuto, {14, 16}, cuda::kContextScheduleYield},
+        Case{"own_pair", WaitChoice::kAuto, {2, 16}, cuda::kContextScheduleYield},
+        Case{"own_single", WaitChoice::kAuto, {1, 16}, cuda::kContextScheduleYield},
+        Case{"not_placed", WaitChoice::kAuto, {16, 16}, cuda::kContextScheduleBlockingSync},
+        Case{"asked_to_spin", WaitChoice::kSpin, {16, 16}, cuda::kContextScheduleSpin},
+        Case{"asked_to_block", WaitChoice::kBlock, {2, 16}, cuda::kContextScheduleBlockingSync}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(Waiter, NeverComesBackEarly) {
+  for (const bool spin : {false, true}) {
+    const Instant due = monotonic_now() + std::chrono::milliseconds(2);
+    EXPECT_GE(Waiter(spin).until(due), due);
+  }
+}
+
+TEST(Waiter, APastMomentTakesNoTime) {
+  const Instant before = monotonic_now();
+  EXPECT_GE(Waiter(true).until(Instant{0}), before);
+}
 
 }  // namespace
 }  // namespace corun::synthetic

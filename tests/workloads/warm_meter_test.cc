@@ -7,23 +7,23 @@ namespace {
 
 constexpr Instant at_ms(int64_t ms) { return {ms * 1'000'000}; }
 
-TEST(WarmMeter, RateIsItemsOverTheWholeWindow) {
-  WarmMeter meter(at_ms(0));
-  meter.done(2, at_ms(10));
-  meter.done(2, at_ms(20));
-  EXPECT_DOUBLE_EQ(meter.figures(at_ms(40)).rate, 100);
+TEST(WarmMeter, PipelinedWorkSettlesByItsRate) {
+  const WarmFigures figures = pipelined_figures(4, std::chrono::milliseconds(40));
+  EXPECT_DOUBLE_EQ(figures.rate, 100);
+  EXPECT_DOUBLE_EQ(*figures.settling, 100);
 }
 
-TEST(WarmMeter, AStallDoesNotMoveTheSettlingFigure) {
-  WarmMeter meter(at_ms(0));
-  for (int i = 1; i <= 9; ++i) meter.done(1, at_ms(10 * i));
-  meter.done(1, at_ms(600));
-  EXPECT_NEAR(*meter.figures(at_ms(600)).settling, 100, 1e-9);
+TEST(WarmMeter, AStallMovesTheRateOfSerialWorkButNotWhatMustSettle) {
+  SerialMeter meter(at_ms(0));
+  for (int i = 1; i <= 9; ++i) meter.done(at_ms(10 * i));
+  meter.done(at_ms(1000));
+  EXPECT_NEAR(meter.figures().rate, 10, 1e-9);
+  EXPECT_NEAR(*meter.figures().settling, 100, 1e-9);
 }
 
 TEST(WarmMeter, NothingDoneIsARateOfZero) {
-  WarmMeter meter(at_ms(0));
-  EXPECT_EQ(meter.figures(at_ms(100)).rate, 0);
+  EXPECT_EQ(SerialMeter(at_ms(0)).figures().rate, 0);
+  EXPECT_EQ(pipelined_figures(0, Nanos(0)).rate, 0);
 }
 
 }  // namespace

@@ -11,12 +11,12 @@ Status Aggressor::calibrate() {
 
 Result<WarmFigures> Aggressor::warm(Nanos length) {
   const Instant start = monotonic_now();
-  WarmMeter meter(start);
+  uint64_t items = 0;
   CORUN_TRY(press_until(start + length, [&](uint64_t count) {
-    meter.done(count, monotonic_now());
+    items += count;
     return true;
   }));
-  return meter.figures(monotonic_now());
+  return pipelined_figures(items, monotonic_now() - start);
 }
 
 Result<WindowOutcome> Aggressor::run(const Window& window, Recorder& recorder) {

@@ -13,7 +13,7 @@ namespace corun::synthetic {
 
 namespace {
 
-constexpr double kTolerance = 0.01;
+constexpr double kTolerance = 0.005;
 constexpr int kMaxRounds = 24;
 constexpr double kMaxGrowth = 8.0;  // per round, while the slope is only guessed
 constexpr double kMaxIterations = 4.0e9;

@@ -16,7 +16,7 @@ struct Calibration {
 /// Time in microseconds that one piece of work takes with this many iterations.
 using Measure = std::function<Result<double>(uint32_t iterations)>;
 
-/// Finds the iterations that take `target_us` within 1 %, by the secant through the last two
+/// Finds the iterations that take `target_us` within 0.5 %, by the secant through the last two
 /// measurements (time grows nearly linearly with the iterations); gives the nearest measured ones
 /// when the clock's noise allows no better. Errors: those of `measure`; (usage) the work takes
 /// more than 1.5 x target_us even with one iteration. `first_guess` is tried first.

@@ -27,15 +27,15 @@ Result<std::unique_ptr<GpuSession>> GpuSession::open(const CommonOptions& option
   CORUN_ASSIGN(auto driver, gpu::Driver::load());
   CORUN_TRY(driver->init());
   CORUN_ASSIGN(const Processors processors, this_process_processors());
-  const bool spin = may_spin(options.wait, processors);
-  std::unique_ptr<GpuSession> session(new GpuSession(std::move(driver), spin));
+  std::unique_ptr<GpuSession> session(new GpuSession(std::move(driver),
+                                                     options.wait != WaitChoice::kBlock,
+                                                     gpu_wait_flag(options.wait, processors)));
   CORUN_TRY(session->set_up(options));
   return session;
 }
 
 Status GpuSession::set_up(const CommonOptions& options) {
-  const unsigned flags = spin_ ? cuda::kContextScheduleSpin : cuda::kContextScheduleBlockingSync;
-  CORUN_ASSIGN(context_, gpu::Context::open(*driver_, options.gpu, flags));
+  CORUN_ASSIGN(context_, gpu::Context::open(*driver_, options.gpu, wait_flag_));
   CORUN_ASSIGN(const int sms, context_->attribute(cuda::DeviceAttribute::kMultiprocessorCount));
   CORUN_ASSIGN(const int l2, context_->attribute(cuda::DeviceAttribute::kL2CacheBytes));
   sm_count_ = static_cast<uint32_t>(sms);
@@ -55,9 +55,13 @@ Result<gpu::Stream> GpuSession::new_stream() const {
                              {.flags = cuda::kStreamNonBlocking, .priority = stream_priority_});
 }
 
+unsigned GpuSession::event_flags() const {
+  return wait_flag_ == cuda::kContextScheduleBlockingSync ? cuda::kEventBlockingSync
+                                                          : cuda::kEventDefault;
+}
+
 Result<gpu::Event> GpuSession::new_event() const {
-  const unsigned waiting = spin_ ? cuda::kEventDefault : cuda::kEventBlockingSync;
-  return gpu::Event::create(*driver_, waiting | cuda::kEventDisableTiming);
+  return gpu::Event::create(*driver_, event_flags() | cuda::kEventDisableTiming);
 }
 
 Result<gpu::DeviceMemory> GpuSession::allocate(uint64_t bytes) {
@@ -67,9 +71,8 @@ Result<gpu::DeviceMemory> GpuSession::allocate(uint64_t bytes) {
 }
 
 Result<double> GpuSession::time_on_gpu(const std::function<Status()>& enqueue, int tries) const {
-  const unsigned waiting = spin_ ? cuda::kEventDefault : cuda::kEventBlockingSync;
-  CORUN_ASSIGN(const gpu::Event start, gpu::Event::create(*driver_, waiting));
-  CORUN_ASSIGN(const gpu::Event end, gpu::Event::create(*driver_, waiting));
+  CORUN_ASSIGN(const gpu::Event start, gpu::Event::create(*driver_, event_flags()));
+  CORUN_ASSIGN(const gpu::Event end, gpu::Event::create(*driver_, event_flags()));
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < tries; ++i) {
     CORUN_TRY(start.record(stream_->get()));

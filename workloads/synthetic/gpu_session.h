@@ -44,9 +44,11 @@ class GpuSession {
   Status raise_clocks(StateArgument state, uint64_t& launches, Nanos length) const;
 
  private:
-  GpuSession(std::unique_ptr<gpu::Driver> driver, bool spin)
-      : driver_(std::move(driver)), waiter_(spin), spin_(spin) {}
+  GpuSession(std::unique_ptr<gpu::Driver> driver, bool spin, unsigned wait_flag)
+      : driver_(std::move(driver)), waiter_(spin), wait_flag_(wait_flag) {}
   Status set_up(const CommonOptions& options);
+  /// Flags of an event that is waited for in the session's way.
+  unsigned event_flags() const;
 
   // In this order: each object needs those above it until it is gone.
   std::unique_ptr<gpu::Driver> driver_;
@@ -55,7 +57,7 @@ class GpuSession {
   std::optional<Kernels> kernels_;
   gpu::DeviceMemory held_;
   Waiter waiter_;
-  bool spin_;
+  unsigned wait_flag_;  // cuda::kContextSchedule...
   int stream_priority_ = 0;
   uint32_t sm_count_ = 0;
   uint64_t l2_bytes_ = 0;

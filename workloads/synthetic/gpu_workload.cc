@@ -9,10 +9,11 @@ namespace corun::synthetic {
 
 namespace {
 constexpr Nanos kClockRaise = std::chrono::milliseconds(60);
-constexpr int kTries = 5;
-/// A timed chain of launches lasts about so long: short enough to fit a time slice of the GPU, long
-/// enough for the event timer's half microsecond.
-constexpr double kChainUs = 1500;
+constexpr int kTries = 4;
+/// A timed chain of launches lasts about so long, and has at least so many: what the first launch
+/// costs must not count.
+constexpr double kChainUs = 6000;
+constexpr double kChainMin = 6;
 constexpr double kChainMax = 64;
 }  // namespace
 
@@ -56,7 +57,8 @@ Status GpuWorkload::begin_window() {
 Result<Calibration> calibrate_on_gpu(const GpuSession& gpu, double target_us,
                                      const std::function<Status(uint32_t)>& enqueue,
                                      uint32_t first_guess) {
-  const int chain = static_cast<int>(std::clamp(std::ceil(kChainUs / target_us), 1.0, kChainMax));
+  const int chain =
+      static_cast<int>(std::clamp(std::ceil(kChainUs / target_us), kChainMin, kChainMax));
   return calibrate(
       target_us,
       [&](uint32_t iterations) -> Result<double> {

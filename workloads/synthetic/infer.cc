@@ -82,24 +82,20 @@ Status Infer::calibrate() {
 
 Result<WarmFigures> Infer::warm(Nanos length) {
   const Instant start = monotonic_now();
-  WarmMeter meter(start);
+  SerialMeter meter(start);
   Instant now = start;
   do {
     CORUN_TRY(serve());
     now = monotonic_now();
-    meter.done(1, now);
+    meter.done(now);
   } while (now < start + length);
-  const WarmFigures figures = meter.figures(now);
+  const WarmFigures figures = meter.figures();
   capacity_ = figures.settling.value_or(0);
   return figures;
 }
 
 Result<WindowOutcome> Infer::run(const Window& window, Recorder& recorder) {
   const double rate = options_.rate > 0 ? options_.rate : options_.load * capacity_;
-  if (rate <= 0) {
-    return usage_error("--load needs a warm-up before the first window",
-                       "send 'warm', or use --rate");
-  }
   const std::vector<Nanos> arrivals =
       draw_arrivals(options_.arrivals, rate, window.length, window.seed);
   CORUN_TRY(begin_window());

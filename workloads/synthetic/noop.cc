@@ -31,14 +31,14 @@ class Noop final : public Workload {
 
   Result<WarmFigures> warm(Nanos length) override {
     const Instant start = monotonic_now();
-    WarmMeter meter(start);
+    SerialMeter meter(start);
     Instant now = start;
     while (now < start + length) {
       work(steps_);
       now = monotonic_now();
-      meter.done(1, now);
+      meter.done(now);
     }
-    return meter.figures(now);
+    return meter.figures();
   }
 
   Result<WindowOutcome> run(const Window& window, Recorder& recorder) override {

@@ -90,7 +90,7 @@ void add_common(CLI::App& app, RawOptions& raw, bool gpu) {
       ->type_name("SIZE");
   add_choice(app, "--stream-priority", raw.common.priority, kPriorities, "CUDA stream priority");
   add_choice(app, "--wait", raw.common.wait, kWaits,
-             "how the host waits for the GPU; auto spins only with processors to spare");
+             "how the host waits: auto polls only on processors given to it");
   app.add_flag("--plant-corruption", raw.common.plant_corruption,
                "write one wrong word per window: the checksum must then fail");
 }
@@ -178,7 +178,10 @@ void add_noop(CLI::App& root, RawOptions& raw) {
   CLI::App& app =
       *root.add_subcommand("noop", "no GPU: short items on the processor, to measure the harness");
   add_common(app, raw, false);
-  add_micros(app, "--item-us", raw.noop.item_us, "processor time of an item");
+  app.add_option("--item-us", raw.noop.item_us, "processor time of an item")
+      ->check(CLI::Range(10.0, kMaxKernelUs).description(""))
+      ->type_name("US")
+      ->capture_default_str();
 }
 
 Status convert(RawOptions& raw) {

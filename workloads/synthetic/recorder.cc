@@ -13,6 +13,7 @@ constexpr Nanos kRequestsPeriod = std::chrono::milliseconds(500);
 
 Recorder::Recorder(int window, Instant start, MessageSink& sink)
     : log_(window, start),
+      start_(start),
       sink_(sink),
       next_progress_(start + kProgressPeriod),
       next_requests_(start + kRequestsPeriod) {
@@ -55,6 +56,7 @@ void Recorder::run() {
       wake_.wait_for(lock, kSamplePeriod, [this] { return ending_; });
       if (ending_) return;
       const Instant now = monotonic_now();
+      if (now <= start_) continue;  // the loop waits for the window
       log_.sample(now);
       if (now >= next_progress_) {
         progress = log_.take_progress();

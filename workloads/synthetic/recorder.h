@@ -46,7 +46,8 @@ class Recorder {
   WindowLog log_;        // guarded by mutex_
   bool ending_ = false;  // guarded by mutex_
   Status status_;        // guarded by mutex_
-  MessageSink& sink_;    // used by thread_ until it is joined
+  Instant start_;
+  MessageSink& sink_;  // used by thread_ until it is joined
   Instant next_progress_;
   Instant next_requests_;
   std::thread thread_;

@@ -59,26 +59,29 @@ Status answer_start(Workload& workload, RowWriter& rows, const StartCommand& com
   return rows.write(done);
 }
 
-/// True: go on; false: the harness said stop.
-Result<bool> answer(Workload& workload, RowWriter& rows, const Command& command) {
+enum class Stage { kCold, kWarm, kStopped };
+
+/// The stage after the command.
+Result<Stage> answer(Workload& workload, RowWriter& rows, const Command& command, Stage stage) {
   if (const auto* warm = std::get_if<WarmCommand>(&command)) {
     CORUN_TRY(answer_warm(workload, rows, *warm));
-    return true;
+    return Stage::kWarm;
   }
   if (const auto* start = std::get_if<StartCommand>(&command)) {
+    if (stage == Stage::kCold) return failed("the harness sent 'start' before 'warm'");
     CORUN_TRY(answer_start(workload, rows, *start));
-    return true;
+    return Stage::kWarm;
   }
-  return false;
+  return Stage::kStopped;
 }
 
 Status follow_commands(Workload& workload, RowWriter& rows) {
   CORUN_TRY(workload.initialise());
   CORUN_TRY(rows.write(InitialisedMessage{}));
-  for (bool go_on = true; go_on;) {
+  for (Stage stage = Stage::kCold; stage != Stage::kStopped;) {
     CORUN_ASSIGN(const std::optional<Command> command, rows.next_command(kCommandWait));
     if (!command) continue;
-    CORUN_ASSIGN(go_on, answer(workload, rows, *command));
+    CORUN_ASSIGN(stage, answer(workload, rows, *command, stage));
   }
   return {};
 }

@@ -1,4 +1,6 @@
 // corun-synthetic: see options.cc for its command line.
+#include <csignal>
+
 #include "core/exit_code.h"
 #include "core/log.h"
 #include "workloads/synthetic/options.h"
@@ -20,6 +22,7 @@ Status run(int argc, const char* const* argv) {
 }  // namespace corun::synthetic
 
 int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);  // a reader of rows that is gone is an error, told in words
   const corun::Status status = corun::synthetic::run(argc, argv);
   if (status) return static_cast<int>(corun::ExitCode::kOk);
   corun::log::error("{}", status.error().text());

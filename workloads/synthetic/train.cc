@@ -76,12 +76,12 @@ class Train final : public GpuWorkload {
 
   Result<WarmFigures> warm(Nanos length) override {
     const Instant start = monotonic_now();
-    WarmMeter meter(start);
+    uint64_t items = 0;
     CORUN_TRY(pump_until(start + length, [&](uint64_t count) {
-      meter.done(count, monotonic_now());
+      items += count;
       return true;
     }));
-    return meter.figures(monotonic_now());
+    return pipelined_figures(items, monotonic_now() - start);
   }
 
   Result<WindowOutcome> run(const Window& window, Recorder& recorder) override {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/abi/cuda.h"
 #include "core/cpus.h"
 
 namespace corun::synthetic {
@@ -21,16 +22,17 @@ Result<Processors> this_process_processors() {
   return processors;
 }
 
-bool may_spin(WaitChoice choice, const Processors& processors) {
+unsigned gpu_wait_flag(WaitChoice choice, const Processors& processors) {
   switch (choice) {
     case WaitChoice::kSpin:
-      return true;
+      return cuda::kContextScheduleSpin;
     case WaitChoice::kBlock:
-      return false;
+      return cuda::kContextScheduleBlockingSync;
     case WaitChoice::kAuto:
-      return processors.usable >= 2 && processors.usable < processors.online;
+      return processors.usable < processors.online ? cuda::kContextScheduleYield
+                                                   : cuda::kContextScheduleBlockingSync;
   }
-  return false;
+  return cuda::kContextScheduleBlockingSync;
 }
 
 Waiter::Waiter(bool spin) : spin_(spin) {

@@ -15,12 +15,15 @@ struct Processors {
 /// Of this process, by affinity and cgroup quota.
 Result<Processors> this_process_processors();
 
-/// Spin only where nobody else can need the processor: always with kSpin; with kAuto when this
-/// process has been given processors of its own (fewer than the machine has), at least two of them.
-bool may_spin(WaitChoice choice, const Processors& processors);
+/// How to wait for the GPU, as a cuda::kContextSchedule... value. A sleeping thread learns of the
+/// end of a kernel tens of microseconds late; a polling one takes a processor. kAuto polls, giving
+/// way to other threads, when somebody has given this process its place (fewer processors than the
+/// machine has), and sleeps otherwise. It does not look at how many there are: a workload must wait
+/// in the same way alone and beside others, or the comparison would be of ways of waiting.
+unsigned gpu_wait_flag(WaitChoice choice, const Processors& processors);
 
-/// Waits until a moment: asleep, and for the last kSpinMargin awake when `spin` is set, since a
-/// sleeping thread comes back tens of microseconds late.
+/// Waits until a moment: asleep, and for the last kSpinMargin awake when `spin` is set. At some
+/// hundred requests a second that is a few percent of a processor.
 class Waiter {
  public:
   /// Asks the kernel for the finest timers for this thread.

@@ -6,18 +6,23 @@
 
 namespace corun::synthetic {
 
-void WarmMeter::done(uint64_t items, Instant now) {
-  item_s_.push_back(to_seconds(now - last_) / static_cast<double>(items));
-  items_ += items;
+WarmFigures pipelined_figures(uint64_t items, Nanos elapsed) {
+  const double rate = static_cast<double>(items) / std::max(to_seconds(elapsed), 1e-9);
+  return {.rate = rate, .settling = rate};
+}
+
+void SerialMeter::done(Instant now) {
+  item_s_.push_back(to_seconds(now - last_));
   last_ = now;
 }
 
-WarmFigures WarmMeter::figures(Instant end) {
+WarmFigures SerialMeter::figures() const {
   if (item_s_.empty()) return {.rate = 0, .settling = 0};
-  std::sort(item_s_.begin(), item_s_.end());
-  const double median_s = std::max(stats::quantile_of_sorted(item_s_, 0.5), 1e-9);
-  return {.rate = static_cast<double>(items_) / to_seconds(end - start_),
-          .settling = 1.0 / median_s};
+  std::vector<double> sorted = item_s_;
+  std::sort(sorted.begin(), sorted.end());
+  const double median_s = std::max(stats::quantile_of_sorted(sorted, 0.5), 1e-9);
+  const double elapsed_s = std::max(to_seconds(last_ - start_), 1e-9);
+  return {.rate = static_cast<double>(sorted.size()) / elapsed_s, .settling = 1.0 / median_s};
 }
 
 }  // namespace corun::synthetic

@@ -11,22 +11,26 @@ namespace corun::synthetic {
 
 struct WarmFigures {
   double rate = 0;  ///< items/s over the window
-  /// What must settle: items/s by the median time of an item, which a stall now and then does not
-  /// move. Nothing: the workload is warm after this window.
+  /// What must settle, in items/s. Nothing: the workload is warm after this window.
   std::optional<double> settling;
 };
 
-/// Collects completions of one warm-up window.
-class WarmMeter {
+/// Of work with many pieces in flight: the rate itself must settle. (The times between completions
+/// say little: a host that wakes late finds several pieces done at once.)
+WarmFigures pipelined_figures(uint64_t items, Nanos elapsed);
+
+/// Of items one after the other: the median time of an item must settle, which a stall now and then
+/// does not move.
+class SerialMeter {
  public:
-  explicit WarmMeter(Instant start) : start_(start), last_(start) {}
-  void done(uint64_t items, Instant now);
-  WarmFigures figures(Instant end);
+  explicit SerialMeter(Instant start) : start_(start), last_(start) {}
+  /// One more item is done.
+  void done(Instant now);
+  WarmFigures figures() const;
 
  private:
   Instant start_;
   Instant last_;
-  uint64_t items_ = 0;
   std::vector<double> item_s_;
 };
 
