@@ -11,7 +11,7 @@ def add_options(parser):
     parser.add_argument("--duration", type=float, default=10, metavar="SECONDS",
                         help="window of a run without corun")
     parser.add_argument("--wait", choices=["auto", "spin", "block"], default="auto",
-                        help="how the host waits; auto spins only with processors of its own")
+                        help="how the host waits; auto polls only on processors given to it")
 
 
 def positive(text):
@@ -30,7 +30,8 @@ class Device:
         if self.cuda and not torch.cuda.is_available():
             raise RuntimeError("no GPU that PyTorch can use; try --device cpu")
         self.name = options.device
-        self.spin = options.wait == "spin" or (options.wait == "auto" and serving.may_spin())
+        self.poll = options.wait == "spin" or (options.wait == "auto" and serving.placed())
+        self.spin = options.wait != "block"  # for moments, not for the GPU
         torch.set_float32_matmul_precision("high")  # TF32
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
@@ -42,7 +43,7 @@ class Device:
         """An event behind all work so far; None on the host, where work is done at once."""
         if not self.cuda:
             return None
-        event = self.torch.cuda.Event(blocking=not self.spin)
+        event = self.torch.cuda.Event(blocking=not self.poll)
         event.record()
         return event
 

@@ -21,14 +21,13 @@ def arrivals_s(process, rate, seconds, seed):
     return arrivals
 
 
-def may_spin():
-    """Whether this process has processors of its own: fewer than the machine, at least two."""
-    usable = len(os.sched_getaffinity(0))
-    return 2 <= usable < (os.cpu_count() or 1)
+def placed():
+    """Whether somebody has given this process processors of its own: fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) < (os.cpu_count() or 1)
 
 
 def wait_until(due_ns, spin):
-    """Asleep, and awake for the last 100 us where that takes nobody's processor."""
+    """Asleep, and awake for the last 100 us with `spin`."""
     while True:
         left = due_ns - time.monotonic_ns() - (SPIN_NS if spin else 0)
         if left <= 0:
