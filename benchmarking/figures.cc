@@ -77,7 +77,7 @@ std::optional<Estimate> inflation(const Rows& rows, const Rows& solo) {
   for (const ResultRow* row : rows) {
     const auto p99 = percentile(*row, &LatencySummary::p99);
     const auto reference = solo_p99(solo, row->rep);
-    if (!p99 || !reference) continue;
+    if (!p99 || !reference || *reference <= 0) continue;
     alone.push_back(*reference);
     shared.push_back(p99->value);
   }

@@ -12,7 +12,7 @@ namespace {
 /// Decimals that show three significant digits of `value`.
 int decimals_of(double value) {
   const double size = std::abs(value);
-  if (size >= 99.95 || size == 0) return 0;
+  if (size >= 99.95 || size == 0 || !std::isfinite(size)) return 0;
   return std::min(9, 2 - static_cast<int>(std::floor(std::log10(size) + 1e-12)));
 }
 

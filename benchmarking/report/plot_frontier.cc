@@ -121,9 +121,10 @@ std::optional<Plot> frontier_plot(const Figures& figures) {
   double top = 1;
   for (const ModeFigures& mode : figures.modes) {
     const auto point = mode.mode == "solo" ? std::nullopt : point_of(mode);
-    if (!point) continue;
+    if (!point || point->tail.value <= 0) continue;
     points.push_back(*point);
     left = std::min({left, point->tail.value, point->tail.low.value_or(1)});
+    left = std::max(left, point->tail.value / 10);  // an interval may reach towards zero
     right = std::max({right, point->tail.value, point->tail.high.value_or(1)});
     top = std::max({top, point->progress.value, point->progress.high.value_or(0)});
   }

@@ -30,7 +30,7 @@ std::vector<Group> groups_of(const Figures& figures) {
   std::vector<Group> groups;
   for (const ModeFigures& mode : figures.modes) {
     for (const WorkloadFigures& w : mode.workloads) {
-      if (mode.mode == "solo" || !w.inflation) continue;
+      if (mode.mode == "solo" || !w.inflation || w.inflation->value <= 0) continue;
       auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
         return g.mix == mode.mix && g.workload == w.workload;
       });
@@ -70,6 +70,7 @@ std::optional<Plot> inflation_plot(const Figures& figures) {
     height += std::max(30.0, kDotRow * static_cast<double>(group.entries.size())) + kGap;
     for (const auto& [mode, w] : group.entries) {
       lowest = std::min({lowest, w->inflation->value, w->inflation->low.value_or(1)});
+      lowest = std::max(lowest, w->inflation->value / 10);  // an interval may reach towards zero
       highest = std::max({highest, w->inflation->value, w->inflation->high.value_or(1)});
     }
   }

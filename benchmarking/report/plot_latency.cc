@@ -9,6 +9,7 @@
 #include "benchmarking/report/plots.h"
 #include "benchmarking/report/scale.h"
 #include "benchmarking/report/theme.h"
+#include "core/stats/bootstrap.h"
 #include "core/stats/quantile.h"
 
 namespace corun::benchmarking {
@@ -28,6 +29,7 @@ struct Curve {
   std::string mode;
   std::string workload;
   std::vector<double> ms;
+  double effective_n = 0;  ///< what these are worth as independent samples
 };
 
 /// Curves of one plot: the workloads of a mix that differ by their number only.
@@ -44,16 +46,21 @@ Curve& curve_in(Panel& panel, const ResultRow& row) {
   for (Curve& curve : panel.curves) {
     if (curve.mode == row.mode && curve.workload == row.workload) return curve;
   }
-  return panel.curves.emplace_back(Curve{row.mode, row.workload, {}});
+  return panel.curves.emplace_back(Curve{row.mode, row.workload, {}, 0});
 }
 
 void add_latencies(const Results& results, const ResultRow& row, Panel& panel) {
   const auto samples = read_samples(samples_path(results.folder, row.cell, row.workload));
   if (!samples || samples->end_us.empty()) return;  // samples are kept only where they are small
   Curve& curve = curve_in(panel, row);
+  std::vector<double> ms;
   for (size_t i = 0; i < samples->end_us.size(); ++i) {
-    curve.ms.push_back((samples->end_us[i] - samples->scheduled_us[i]) / 1000);
+    ms.push_back((samples->end_us[i] - samples->scheduled_us[i]) / 1000);
   }
+  const double span_s = (samples->scheduled_us.back() - samples->scheduled_us.front()) * 1e-6;
+  const double per_second = static_cast<double>(ms.size()) / std::max(1.0, span_s);
+  curve.effective_n += stats::effective_sample_size(ms, static_cast<size_t>(per_second) + 1);
+  curve.ms.insert(curve.ms.end(), ms.begin(), ms.end());
 }
 
 bool is_void(const Results& results, const ResultRow& row) {
@@ -160,7 +167,8 @@ void draw_axes(Canvas& canvas, const Scale& x, const Scale& y) {
 }
 
 std::vector<std::string> percentile_row(const Curve& curve) {
-  std::vector<std::string> row{curve.workload, curve.mode, std::to_string(curve.ms.size())};
+  std::vector<std::string> row{curve.workload, curve.mode, std::to_string(curve.ms.size()),
+                               fmt::format("{:.0f}", curve.effective_n)};
   for (const double share : {0.5, 0.9, 0.95, 0.99, 0.999}) {
     const auto e = stats::quantile_estimate(curve.ms, share);
     row.push_back(number(value_of(e)));
@@ -179,17 +187,19 @@ Plot panel_plot(const Panel& panel, const Figures& figures) {
   }
   low = std::max(low, 1e-3);  // whole microseconds: nothing is shorter
   const std::string id = "latency-" + panel.mix + "-" + panel.group;
-  Plot plot{id,
-            fmt::format("Latency of {} in {}", panel.group, panel.mix),
-            fmt::format("Share of requests answered within x, from {} or more requests per curve. "
-                        "The axis stretches the tail; dots are p99 with 95 % intervals; dotted "
-                        "parts are beyond what n supports.",
-                        fewest),
-            Canvas(id, "Distribution of latency per mode",
-                   "Cumulative curves, one per workload and mode; the table below has percentiles",
-                   kWidth, kHeight),
-            {{"workload", "mode", "n", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "p99.9 ms"}, {}},
-            false};
+  Plot plot{
+      id,
+      fmt::format("Latency of {} in {}", panel.group, panel.mix),
+      fmt::format("Share of requests answered within x, from {} or more requests per curve. "
+                  "The axis stretches the tail; dots are p99 with 95 % intervals; dotted "
+                  "parts are beyond what n supports.",
+                  fewest),
+      Canvas(id, "Distribution of latency per mode",
+             "Cumulative curves, one per workload and mode; the table below has percentiles",
+             kWidth, kHeight),
+      {{"workload", "mode", "n", "effective n", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "p99.9 ms"},
+       {}},
+      false};
   const Scale x = Scale::logarithmic(low * 0.93, std::max(high, low) * 1.1, kLeft, kWidth - kRight);
   const Scale y = Scale::linear(0, stretched(kShares.back()) * 1.02, kHeight - kBottom, kTop);
   draw_axes(plot.canvas, x, y);

@@ -30,7 +30,7 @@ using Lines = std::map<std::string, std::vector<TaxPoint>>;
 Lines lines_of(const Figures& figures, std::set<int>& sizes) {
   Lines lines;
   for (const ModeFigures& mode : figures.modes) {
-    if (mode.mode == "solo" || !mode.tax) continue;
+    if (mode.mode == "solo" || !mode.tax || mode.n < 1) continue;
     auto& line = lines[mode.mode];
     // Two mixes of one size would make a line that goes back.
     if (!line.empty() && line.back().n >= mode.n) continue;

@@ -115,6 +115,51 @@ TEST_F(Report, NamesCannotBreakThePage) {
   EXPECT_NE(html.find("&lt;script&gt;"), std::string::npos);
 }
 
+TEST_F(Report, FiguresAtTheEdgeMakeAPageToo) {
+  SampleRun run = sample_run(small());
+  int i = 0;
+  for (ResultRow& row : run.results.rows) {
+    ++i;
+    if (row.latency_ms && i % 2 == 0) row.latency_ms->p99 = Estimate{0, 0, 0};
+    if (row.progress && i % 3 == 0) row.progress = Estimate{0, {}, {}};
+    if (i % 4 == 0) row.n = 0;
+    if (i % 5 == 0) row.throughput = 0;
+  }
+  for (CellRecord& cell : run.results.cells) {
+    cell.n = ++i % 2;
+    cell.stp = 0;
+    cell.tax = -1e6;
+    cell.window_end_ns = cell.window_begin_ns;
+  }
+  for (const auto& row : run.results.rows) {
+    ASSERT_TRUE(append_line(folder_.path() / kRowsFile, to_line(to_json(row))));
+  }
+  for (const auto& cell : run.results.cells) {
+    ASSERT_TRUE(append_line(folder_.path() / kCellsFile, to_line(to_json(cell))));
+  }
+  const RequestSamples one{{0}, {0}, {0}};
+  ASSERT_TRUE(write_samples(samples_path(folder_.path(), "mps-cycle-2-0", "infer-1"), one));
+  const std::string html = read_file(report_of({folder_.path()}).html).value();
+  EXPECT_EQ(html.find("nan"), std::string::npos);
+  EXPECT_EQ(html.find("inf["), std::string::npos);
+  EXPECT_EQ(html.find("\"inf\""), std::string::npos);
+}
+
+TEST_F(Report, ARunWithoutAnyValidCellMakesAPageThatSaysWhy) {
+  SampleRun run = sample_run(small());
+  for (const auto& row : run.results.rows) {
+    ASSERT_TRUE(append_line(folder_.path() / kRowsFile, to_line(to_json(row))));
+  }
+  for (CellRecord& cell : run.results.cells) {
+    cell.valid = false;
+    cell.reason = "stopped by Ctrl-C";
+    ASSERT_TRUE(append_line(folder_.path() / kCellsFile, to_line(to_json(cell))));
+  }
+  const std::string html = read_file(report_of({folder_.path()}).html).value();
+  EXPECT_NE(html.find("stopped by Ctrl-C"), std::string::npos);
+  EXPECT_NE(html.find("0 of 2"), std::string::npos);
+}
+
 TEST_F(Report, PlotFilesAreWholeSvgWithTheirOwnStyles) {
   const ReportFiles files = report_of({make_run(small())});
   for (const fs::path& path : files.plots) {
