@@ -60,17 +60,18 @@ std::optional<Estimate> percentile_over(const Rows& rows,
   return values.size() == rows.size() ? over_launches(values) : std::nullopt;
 }
 
-/// Mean p99 of the solo rows of one repetition.
+/// Mean p99 of the solo runs around one repetition: bracket r stands before it, r + 1 after it.
 std::optional<double> solo_p99(const Rows& solo, int rep) {
   std::vector<double> values;
   for (const ResultRow* row : solo) {
     const auto p99 = percentile(*row, &LatencySummary::p99);
-    if (row->rep == rep && p99) values.push_back(p99->value);
+    const bool around = row->rep == rep || row->rep == rep + 1;
+    if (around && p99) values.push_back(p99->value);
   }
   return values.empty() ? std::nullopt : std::optional(stats::mean(values));
 }
 
-/// p99 over the solo p99 of the same repetition, so that drift between repetitions cancels.
+/// p99 over the p99 of the solo runs around the same repetition, so that slow drift cancels.
 std::optional<Estimate> inflation(const Rows& rows, const Rows& solo) {
   std::vector<double> alone;
   std::vector<double> shared;

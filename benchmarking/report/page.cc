@@ -202,10 +202,29 @@ std::string plain_text(const Json& value) {
   return value.is_null() ? "-" : to_line(value);
 }
 
+/// Modes that were asked for and that the node cannot do, from env.json.
+std::string waived_section(const Json& env) {
+  const auto waived = env.is_object() ? env.find("waived") : env.end();
+  if (waived == env.end() || !waived->is_array() || waived->empty()) return "";
+  std::string out = "<h2>Modes that this node cannot do</h2>\n<div class=\"panel\"><ul>\n";
+  for (const Json& entry : *waived) {
+    if (!entry.is_object()) continue;
+    out += "<li>" + mode_chip(plain_text(entry.value("mode", Json("?")))) + ": " +
+           escaped(plain_text(entry.value("reason", Json("")))) + "</li>\n";
+  }
+  return out + "</ul></div>\n";
+}
+
 /// Rows "a.b.c | value" of an object, depth first.
 void flatten(const Json& value, const std::string& path, DataTable& table) {
-  if (!value.is_object()) {
+  const bool list = value.is_array() && !value.empty() && value.front().is_structured();
+  if (!value.is_object() && !list) {
     if (!path.empty()) table.rows.push_back({path, plain_text(value)});
+    return;
+  }
+  if (list) {
+    int number = 1;
+    for (const Json& item : value) flatten(item, fmt::format("{} {}", path, number++), table);
     return;
   }
   for (const auto& [key, item] : value.items()) {
@@ -291,6 +310,7 @@ std::string report_page(const Results& results, const Figures& figures,
   out += "<h2>Plots</h2>\n" + plots_html(plots);
   out += "<h2>All workloads</h2>\n" + workload_table(figures);
   out += "<h2>Void cells</h2>\n" + void_section(figures);
+  out += waived_section(*results.env);
   out += "<h2>Environment</h2>\n" + environment_section(*results.env);
   out += "<h2>Reproduce</h2>\n" + reproduce_section(*results.env);
   return out + page_end("Report of " + figures.run + ".");

@@ -131,6 +131,7 @@ td .interval{color:var(--muted);font-size:12.5px}
 .AMBIGUOUS{color:var(--muted);font-weight:600}
 details{margin-top:8px;font-size:14px}
 summary{cursor:pointer;color:var(--muted)}
+ul{margin:4px 0;padding-left:1.1em;list-style:none}
 pre{margin:10px 0;padding:12px 14px;background:var(--page);border:1px solid var(--line);
  border-radius:6px;overflow-x:auto;font:13px/1.5 ui-monospace,"DejaVu Sans Mono",monospace}
 footer{max-width:1220px;margin:40px auto 0;padding:16px 20px 40px;color:var(--muted);font-size:14px;

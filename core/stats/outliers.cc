@@ -24,6 +24,7 @@ std::vector<OutlierFlags> outliers(std::span<const double> values) {
   const double median = quantile_of_sorted(sorted, 0.5);
   const double q3 = quantile_of_sorted(sorted, 0.75);
   std::vector<double> deviations;
+  deviations.reserve(sorted.size());
   for (const double value : sorted) deviations.push_back(std::abs(value - median));
   const double mad = quantile_of_sorted(sorted_copy(std::move(deviations)), 0.5);
   const double iqr = q3 - q1;

@@ -199,7 +199,8 @@ Json environment_json(const SampleOptions& options) {
           {"corun", "0.1.0"},
           {"seed", options.seed},
           {"gpu", {{"name", "NVIDIA H100 80GB HBM3"}, {"driver", "580.159.04"}, {"cuda", "13.0"}}},
-          {"kernel", "6.1.0"}};
+          {"kernel", "6.1.0"},
+          {"waived", Json::array({{{"mode", "mig"}, {"reason", "MIG mode is disabled"}}})}};
 }
 
 }  // namespace
