@@ -17,7 +17,7 @@ constexpr uintptr_t kPerThreadHandle = 2;
 
 Code Driver::create_context(cuda::Device device, unsigned flags, Context** context) {
   wire::IdCall message;
-  message.id = static_cast<uint32_t>(device);
+  message.id = node_index_[static_cast<size_t>(device)];
   const auto answer = call(wire::Type::kContextCreate, message);
   if (!answer) return Code::kUnknown;
   if (answer->code != wire::Code::kOk) return to_cuda(answer->code);

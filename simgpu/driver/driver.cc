@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "simgpu/driver/effects.h"
+#include "simgpu/driver/limits.h"
 
 namespace corun::simgpu::driver {
 
@@ -81,7 +82,7 @@ void Driver::after_fork_in_child() {
 
 Code Driver::init() {
   if (forked_) return Code::kNotInitialized;
-  if (connection_) return Code::kSuccess;
+  if (connection_) return devices_.empty() ? Code::kNoDevice : Code::kSuccess;
   const Result<std::string> node = node_from_environment();
   if (!node) {
     say_once(node.error().text());
@@ -93,17 +94,41 @@ Code Driver::init() {
     return Code::kNoDevice;
   }
   connection_.emplace(std::move(opened).value());
-  profile_ = connection_->welcome().profile;
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  return find_devices();
+}
+
+Code Driver::find_devices() {
+  std::vector<wire::DeviceInfo> all;
   for (uint32_t i = 0; i < connection_->welcome().gpus; ++i) {
     const auto answer = call(wire::Type::kDeviceInfo, wire::DeviceCall{.header = {}, .device = i});
     const auto info = answer ? answer->as<wire::DeviceInfo>() : std::nullopt;
     if (!info) return Code::kUnknown;
-    devices_.push_back(*info);
+    all.push_back(*info);
   }
+  std::optional<std::string> chosen;
+  const char* text = std::getenv("CUDA_VISIBLE_DEVICES");  // empty is not the same as unset
+  if (text != nullptr) chosen = text;
+  node_index_ = visible_devices(chosen, all);
+  for (const uint32_t index : node_index_) devices_.push_back(all[index]);
   primary.resize(devices_.size());
   primary_flags.resize(devices_.size());
-  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-  return Code::kSuccess;
+  return devices_.empty() ? Code::kNoDevice : Code::kSuccess;
+}
+
+const std::string& Driver::profile() {
+  if (!profile_.empty() || forked_) return profile_;
+  if (connection_) {
+    profile_ = connection_->welcome().profile;
+    return profile_;
+  }
+  wire::Hello hello;
+  hello.role = wire::Role::kObserver;
+  const Result<std::string> node = node_from_environment();
+  if (!node) return profile_;
+  const Result<Connection> opened = Connection::open(*node, hello);
+  if (opened) profile_ = opened->welcome().profile;
+  return profile_;
 }
 
 void Driver::lose_server() {

@@ -41,7 +41,8 @@ class Driver {
   bool initialised() const { return connection_.has_value() && !forked_; }
   bool forked() const { return forked_; }
   const std::vector<wire::DeviceInfo>& devices() const { return devices_; }
-  const std::string& profile() const { return profile_; }
+  /// Name of the node's GPU profile; asks the server once, also before init(). Empty: no server.
+  const std::string& profile();
   bool mps_client() const { return connection_->welcome().mps_client != 0; }
 
   /// A call to the server; a lost server is kUnknown for this and all later calls.
@@ -110,6 +111,7 @@ class Driver {
   void take(const wire::Completion& record);
   void apply(const Action& action);
   void end_context(uint32_t id, cuda::Code code);
+  cuda::Code find_devices();
   cuda::Code wait_on_legacy(Lock& lock, Stream& stream);
   cuda::Code send(Lock& lock, Stream& stream, const wire::Op& op, std::span<const std::byte> params,
                   Pending pending, uint64_t* op_id);
@@ -121,7 +123,8 @@ class Driver {
   bool forked_ = false;
   std::string profile_;
   std::vector<wire::DeviceInfo> devices_;
-  std::deque<Pending> pending_;  ///< operations first_op_, first_op_ + 1, ...
+  std::vector<uint32_t> node_index_;  ///< of each device, at the server
+  std::deque<Pending> pending_;       ///< operations first_op_, first_op_ + 1, ...
   uint64_t first_op_ = 1;
   uint32_t tail_ = 0;
   std::deque<HostCall> host_calls_;

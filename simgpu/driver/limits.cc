@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 namespace corun::simgpu::driver {
 
@@ -20,6 +21,26 @@ SharedMemoryLimits shared_memory_limits(const wire::DeviceInfo& info) {
   if (capability >= 86) return {100 * kKiB, 48 * kKiB, 99 * kKiB};
   if (capability == 75) return {64 * kKiB, 48 * kKiB, 64 * kKiB};
   return {96 * kKiB, 48 * kKiB, 96 * kKiB};
+}
+
+std::vector<uint32_t> visible_devices(const std::optional<std::string>& variable,
+                                      const std::vector<wire::DeviceInfo>& all) {
+  std::vector<uint32_t> visible;
+  if (!variable) {
+    for (uint32_t i = 0; i < all.size(); ++i) visible.push_back(i);
+    return visible;
+  }
+  std::istringstream items(*variable);
+  for (std::string item; std::getline(items, item, ',');) {
+    const auto named = std::find_if(all.begin(), all.end(), [&](const wire::DeviceInfo& info) {
+      const auto index = static_cast<size_t>(&info - all.data());
+      const bool by_uuid = item.size() > 4 && std::string_view(info.uuid).starts_with(item);
+      return by_uuid || item == std::to_string(index);
+    });
+    if (named == all.end()) break;
+    visible.push_back(static_cast<uint32_t>(named - all.begin()));
+  }
+  return visible;
 }
 
 int blocks_per_sm(const wire::DeviceInfo& info, int threads, uint64_t shared_bytes) {

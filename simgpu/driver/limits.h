@@ -1,6 +1,10 @@
 // What a simulated GPU can hold at a time, from its description.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "core/abi/cuda.h"
 #include "simgpu/wire/wire.h"
 
@@ -17,6 +21,11 @@ SharedMemoryLimits shared_memory_limits(const wire::DeviceInfo& info);
 
 /// The value of a device attribute; 0 for those that a simulated GPU does not have.
 int device_attribute(const wire::DeviceInfo& info, cuda::DeviceAttribute attribute);
+
+/// The devices that CUDA_VISIBLE_DEVICES (or nothing) lets through, in its order: indices or UUIDs
+/// (also shortened), up to the first that names none.
+std::vector<uint32_t> visible_devices(const std::optional<std::string>& variable,
+                                      const std::vector<wire::DeviceInfo>& all);
 
 /// Blocks of `threads` threads and `shared_bytes` bytes that one SM holds at a time.
 int blocks_per_sm(const wire::DeviceInfo& info, int threads, uint64_t shared_bytes);

@@ -62,5 +62,7 @@ extern "C" corun::cuda::Code cuGetProcAddress_v2(const char* name, void** functi
 }
 
 extern "C" const char* corun_sim_profile() {
-  return corun::simgpu::driver::Driver::get().profile().c_str();
+  auto& driver = corun::simgpu::driver::Driver::get();
+  const corun::simgpu::driver::Lock lock(driver.mutex);
+  return driver.profile().c_str();
 }
