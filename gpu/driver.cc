@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "core/abi/sim.h"
-
 namespace corun::gpu {
 
 namespace {
@@ -66,9 +64,13 @@ Result<std::unique_ptr<Driver>> Driver::load(const DriverFiles& files) {
   CORUN_TRY(driver->look_up(library));
   CORUN_TRY(driver->check(driver->cuDriverGetVersion(&driver->version_), "cuDriverGetVersion"));
   driver->look_up_later_functions();
-  sim::ProfileFunction* profile = nullptr;
-  if (resolve(library, sim::kProfileSymbol, &profile)) driver->simulated_profile_ = profile();
+  resolve(library, sim::kProfileSymbol, &driver->simulated_profile_);
   return driver;
+}
+
+std::optional<std::string> Driver::simulated_profile() const {
+  if (simulated_profile_ == nullptr) return std::nullopt;
+  return simulated_profile_();
 }
 
 Status Driver::look_up(const Library& library) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/abi/cuda.h"
+#include "core/abi/sim.h"
 #include "core/result.h"
 #include "gpu/driver_files.h"
 
@@ -30,8 +31,9 @@ class Driver : public cuda::Functions {
   /// Highest CUDA version of the driver, as 1000 * major + 10 * minor.
   int version() const { return version_; }
   const std::string& path() const { return path_; }
-  /// The profile of a simulated driver ("h100"), or nothing for a real one.
-  const std::optional<std::string>& simulated_profile() const { return simulated_profile_; }
+  bool simulated() const { return simulated_profile_ != nullptr; }
+  /// The profile of a simulated driver ("h100"; empty before init()), or nothing for a real one.
+  std::optional<std::string> simulated_profile() const;
 
  private:
   explicit Driver(const Library& library);
@@ -40,7 +42,7 @@ class Driver : public cuda::Functions {
 
   std::string path_;
   int version_ = 0;
-  std::optional<std::string> simulated_profile_;
+  sim::ProfileFunction* simulated_profile_ = nullptr;
 };
 
 /// "13.0" for 13000.

@@ -40,7 +40,7 @@ Result<GpuInfo> cuda_facts(const Driver& driver, int ordinal) {
   CORUN_CUDA(driver, cuDeviceGet, &device, ordinal);
   GpuInfo info;
   info.index = ordinal;
-  info.simulated = driver.simulated_profile().has_value();
+  info.simulated = driver.simulated();
   info.cuda = cuda_version_text(driver.version());
   char name[256] = {};
   CORUN_CUDA(driver, cuDeviceGetName, name, static_cast<int>(sizeof name), device);

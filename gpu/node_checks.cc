@@ -73,7 +73,9 @@ void check_driver(const NodeFacts& facts, Findings* out) {
   } else {
     add(out, "checkpoint", Level::kNote,
         "the driver cannot park processes (cuCheckpointProcess... is missing)",
-        "install the NVIDIA driver R570 or newer to use park and resume");
+        driver.simulated_profile
+            ? ""
+            : "install the NVIDIA driver R570 or newer to use park and resume");
   }
 }
 

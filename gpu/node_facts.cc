@@ -66,13 +66,14 @@ std::unique_ptr<Driver> driver_facts(const DriverFiles& files, DriverFacts* fact
   std::unique_ptr<Driver> driver = std::move(loaded).value();
   facts->path = driver->path();
   facts->version = driver->version();
-  facts->simulated_profile = driver->simulated_profile();
   facts->versioned_lookup = driver->cuGetProcAddress != nullptr;
   facts->checkpoint = driver->cuCheckpointProcessCheckpoint != nullptr;
   facts->stream_memory_ops =
       driver->cuStreamWaitValue32 != nullptr && driver->cuStreamWriteValue32 != nullptr;
   facts->async_allocation = driver->cuMemAllocAsync != nullptr;
-  if (const Status ready = init_without_mps(*driver); !ready) {
+  const Status ready = init_without_mps(*driver);
+  facts->simulated_profile = driver->simulated_profile();
+  if (!ready) {
     facts->error = ready.error();
     return nullptr;
   }

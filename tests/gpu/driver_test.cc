@@ -76,9 +76,21 @@ TEST(Driver, ACodeOutsideTheTableIsPrintedAsANumber) {
   EXPECT_EQ(code_text(static_cast<cuda::Code>(4711)), "code 4711");
 }
 
-TEST(Driver, ARealDriverHasNoSimulatedProfile) {
+TEST(Driver, ARealDriverIsNotSimulated) {
   const FakeDriver fake;
+  EXPECT_FALSE(FakeDriver::driver()->simulated());
   EXPECT_FALSE(FakeDriver::driver()->simulated_profile());
+  EXPECT_FALSE(FakeDriver::gpu().simulated);
+}
+
+TEST(Driver, ASimulatedDriverNamesItsProfileOnceItIsReady) {
+  const FakeDriver fake;
+  const auto driver = Driver::load(FakeDriver::simulated_files()).value();
+  EXPECT_TRUE(driver->simulated());
+  EXPECT_EQ(driver->simulated_profile(), "");
+  ASSERT_TRUE(driver->init());
+  EXPECT_EQ(driver->simulated_profile(), "h100");
+  EXPECT_TRUE(list_gpus(*driver, nullptr).value().at(0).simulated);
 }
 
 TEST(Owners, EveryObjectIsGivenBackOnce) {

@@ -36,6 +36,9 @@ class FakeDriver {
   static DriverFiles old_files() {
     return {std::string(CORUN_BINARY_DIR) + "/tests/fake_driver_old"};
   }
+  static DriverFiles simulated_files() {
+    return {std::string(CORUN_BINARY_DIR) + "/tests/fake_driver_simulated"};
+  }
   static std::unique_ptr<Driver> driver() { return Driver::load(files()).value(); }
   static std::shared_ptr<const Nvml> nvml() { return Nvml::load(files()).value(); }
   /// The one GPU of the script.

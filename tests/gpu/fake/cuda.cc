@@ -13,6 +13,7 @@ Code code_of(const fake::Answer& answer) {
 // Objects are never looked into: any address but null will do. `live` counts those not yet
 // released.
 int live = 0;
+bool ready = false;
 
 template <typename Handle>
 Code make(const char* function, Handle* out) {
@@ -38,8 +39,13 @@ Code cuInit(unsigned) {
   const auto pipe = environment("CUDA_MPS_PIPE_DIRECTORY");
   const fake::Answer stray("stray-mps-daemon");  // where a daemon answers that nobody wants
   if (stray.given() && (!pipe || stray.word(0) == *pipe)) return Code::kMpsServerNotReady;
+  ready = true;
   return code_of(fake::Answer("cuInit"));
 }
+
+#ifdef CORUN_FAKE_SIMULATED
+const char* corun_sim_profile() { return ready ? "h100" : ""; }
+#endif
 
 Code cuDriverGetVersion(int* version) {
   const fake::Answer answer("cuDriverGetVersion");
