@@ -47,6 +47,7 @@ std::map<Key, Launches> launches_of(const Results& results) {
 
 std::vector<double> values_of(const std::vector<Estimate>& estimates) {
   std::vector<double> values;
+  values.reserve(estimates.size());
   for (const Estimate& e : estimates) values.push_back(e.value);
   return values;
 }
@@ -93,6 +94,7 @@ class Comparer {
 
 std::vector<Estimate> plain(const std::vector<double>& values) {
   std::vector<Estimate> estimates;
+  estimates.reserve(values.size());
   for (const double value : values) estimates.push_back({value, {}, {}});
   return estimates;
 }

@@ -24,6 +24,7 @@ std::optional<Estimate> over_launches(const std::vector<Estimate>& launches) {
   if (launches.empty()) return std::nullopt;
   if (launches.size() == 1) return launches.front();
   std::vector<double> values;
+  values.reserve(launches.size());
   for (const Estimate& launch : launches) values.push_back(launch.value);
   stats::BootstrapOptions options;
   options.resamples = 2000;  // of a handful of launches; more would not move the ends
@@ -32,6 +33,7 @@ std::optional<Estimate> over_launches(const std::vector<Estimate>& launches) {
 
 std::optional<Estimate> over_launches(const std::vector<double>& values) {
   std::vector<Estimate> launches;
+  launches.reserve(values.size());
   for (const double value : values) launches.push_back({value, {}, {}});
   return over_launches(launches);
 }

@@ -45,7 +45,7 @@ void TextPrinter::wrapped(const std::string& text, const std::string& indent) {
     if (at == std::string::npos || at <= indent.size()) at = kTextWidth;
     line(rest.substr(0, at));
     const size_t next = rest.find_first_not_of(' ', at);
-    rest = next == std::string::npos ? "" : indent + rest.substr(next);
+    rest = next == std::string::npos ? "" : fmt::format("{}{}", indent, rest.substr(next));
   }
   if (!rest.empty()) line(rest);
 }

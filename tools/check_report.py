@@ -4,10 +4,11 @@
   tools/check_report.py [FOLDER]     FOLDER: of `corun bench`; without it a short run is made first
 
 Checks: no message in the console, nothing loaded from elsewhere, plots with marks in them, figures
-of a simulated GPU labelled so, and no sideways scrolling on a wide or a narrow window. Pictures go
-to build/checks/.
+of a simulated GPU labelled so, light text on dark ground for those who prefer it, and no sideways
+scrolling on a wide or a narrow window. Pictures go to build/checks/.
 """
 
+import itertools
 import json
 import pathlib
 import shutil
@@ -21,9 +22,15 @@ PICTURES = ROOT / "build" / "checks"
 BENCH = ["build/bin/corun", "bench", "--mode", "exclusive,time-slicing", "--workloads", "2",
          "--quick", "--gpu", "simulated"]
 WINDOWS = [(1280, 900), (420, 900)]
+SCHEMES = ["light", "dark"]
 
 FACTS = """
 const marks = 'path,polyline,rect,circle,line';
+const light = (element, property) => {
+  const [red, green, blue] = getComputedStyle(element)[property].match(/[\\d.]+/g).map(Number);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+const figure = document.querySelector('figure, .panel') ?? document.body;
 return {
   title: document.title,
   text: document.body.innerText,
@@ -32,9 +39,22 @@ return {
       .map(element => element.src || element.href).filter(url => !url.startsWith('data:')),
   plots: [...document.querySelectorAll('svg')].map(svg => svg.querySelectorAll(marks).length),
   broken: /\\b(NaN|undefined|Infinity|null)\\b/.exec(document.body.innerText)?.[0] ?? '',
+  ground: light(figure, 'backgroundColor'),
+  ink: light(figure, 'color'),
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 };
 """
+
+
+def contrast_problems(facts, scheme):
+    """Text must be on the other side of its ground: dark on light, or light on dark."""
+    dark = scheme == "dark"
+    problems = []
+    if (facts["ground"] < 128) != dark:
+        problems.append(f"is not {scheme} for who prefers that")
+    if abs(facts["ink"] - facts["ground"]) < 128:
+        problems.append(f"has text that is hard to read in {scheme}")
+    return problems
 
 
 def problems_of(facts, messages, simulated):
@@ -56,17 +76,19 @@ def problems_of(facts, messages, simulated):
 
 
 def check_page(path, simulated, pictures):
-    """Problems of the page in every window size; writes pictures/report-WIDTH.png."""
+    """Problems of the page in all windows; writes pictures/report-WIDTH-SCHEME.png."""
     problems = []
     with open_browser() as browser:
-        for width, height in WINDOWS:
+        for (width, height), scheme in itertools.product(WINDOWS, SCHEMES):
             browser.size(width, height)
+            browser.scheme(scheme)
             browser.open(path.resolve().as_uri())
             facts = browser.run(FACTS)
             found = problems_of(facts, browser.messages(), simulated)
-            problems += [f"{width} pixels wide: {problem}" for problem in found]
+            found += contrast_problems(facts, scheme)
+            problems += [f"{width} pixels wide, {scheme}: {problem}" for problem in found]
             pictures.mkdir(parents=True, exist_ok=True)
-            (pictures / f"report-{width}.png").write_bytes(browser.picture())
+            (pictures / f"report-{width}-{scheme}.png").write_bytes(browser.picture())
     return problems
 
 

@@ -44,6 +44,12 @@ class Browser:
         """The value that `script` returns (with `return`)."""
         return self._call("POST", self._window + "/execute/sync", {"script": script, "args": []})
 
+    def scheme(self, name):
+        """Shows pages as a reader who prefers "light" or "dark" sees them."""
+        features = [{"name": "prefers-color-scheme", "value": name}]
+        self._call("POST", self._window + "/goog/cdp/execute",
+                   {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
+
     def messages(self):
         """The console's entries since the last call: [{level, message}]."""
         return self._call("POST", self._window + "/se/log", {"type": "browser"})

@@ -103,11 +103,12 @@ a{color:inherit}
  color:var(--warn-ink);border:1px solid var(--warn-line);border-left-width:8px;border-radius:6px}
 .simulated strong{font-size:18px;letter-spacing:.06em}
 .grid2{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:18px}
-figure,.panel{margin:14px 0 0;padding:16px 18px;background:var(--panel);border:1px solid var(--line);
+figure,.panel{margin:14px 0 0;padding:16px 18px;background:var(--panel);
+ border:1px solid var(--line);
  border-radius:8px;min-width:0}
 .grid2 figure{margin:0}.grid2{align-items:start}
 .grid2{margin-top:14px}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;position:relative}
 .plot{display:block;width:100%;height:auto}
 .plot.wide{min-width:860px}
 .plot.half{min-width:440px}
