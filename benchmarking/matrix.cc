@@ -24,8 +24,8 @@ void shuffle(std::vector<T>& values, stats::Random& random) {
 
 std::vector<SoloWorkload> distinct_workloads(const std::vector<Mix>& mixes) {
   std::vector<SoloWorkload> solos;
-  for (const Mix& mix : mixes) {
-    for (const TenantSpec& tenant : mix.tenants) {
+  for (size_t mix = 0; mix < mixes.size(); ++mix) {
+    for (const TenantSpec& tenant : mixes[mix].tenants) {
       std::string identity = solo_identity(tenant);
       auto same = [&](const SoloWorkload& solo) { return solo.identity == identity; };
       if (std::any_of(solos.begin(), solos.end(), same)) continue;
@@ -35,7 +35,7 @@ std::vector<SoloWorkload> distinct_workloads(const std::vector<Mix>& mixes) {
       for (int i = 2; std::any_of(solos.begin(), solos.end(), taken); ++i) {
         name = fmt::format("{}.{}", tenant.workload.name, i);
       }
-      solos.push_back({.name = name, .identity = identity, .tenant = tenant});
+      solos.push_back({.name = name, .identity = identity, .mix = mix, .tenant = tenant});
     }
   }
   return solos;
@@ -75,6 +75,17 @@ void add_block(Matrix& matrix, int rep, const std::vector<size_t>& mode_order,
 }
 
 }  // namespace
+
+Windows Windows::quick() {
+  Windows windows;
+  windows.window = std::chrono::seconds(3);
+  windows.min_turn = std::chrono::milliseconds(750);
+  windows.warm_window = std::chrono::milliseconds(250);
+  windows.max_warm = std::chrono::seconds(5);
+  windows.start_timeout = std::chrono::seconds(30);
+  windows.patience = std::chrono::seconds(5);
+  return windows;
+}
 
 std::vector<std::vector<size_t>> williams_design(size_t count) {
   // First row 0, n-1, 1, n-2, 2, ...: its neighbour differences are all different, so the cyclic
@@ -131,9 +142,20 @@ Nanos expected_time(const Matrix& matrix, const PlannedCell& cell) {
   return kExpectedStart + warm + window;
 }
 
-Nanos expected_time(const Matrix& matrix) {
+std::string planned_id(const Matrix& matrix, const std::string& id) {
+  auto planned = [&](const std::string& candidate) {
+    return std::any_of(matrix.cells.begin(), matrix.cells.end(),
+                       [&](const PlannedCell& cell) { return cell.id == candidate; });
+  };
+  size_t dot = id.rfind('.');
+  if (planned(id) || dot == std::string::npos) return id;
+  std::string base = id.substr(0, dot);
+  return planned(base) ? base : id;
+}
+
+Nanos expected_time(const Matrix& matrix, const std::vector<PlannedCell>& cells) {
   Nanos total{0};
-  for (const PlannedCell& cell : matrix.cells) total += expected_time(matrix, cell);
+  for (const PlannedCell& cell : cells) total += expected_time(matrix, cell);
   return total;
 }
 

@@ -28,6 +28,10 @@ struct Windows {
   Nanos warm_window = std::chrono::seconds(1);
   Nanos max_warm = std::chrono::seconds(10);
   Nanos start_timeout = std::chrono::seconds(120);  ///< until a workload is initialised
+  Nanos patience = std::chrono::seconds(10);        ///< how late an answer or an end may come
+
+  /// For --quick: one look at everything, not for figures that are reported.
+  static Windows quick();
 };
 
 struct MatrixOptions {
@@ -42,8 +46,9 @@ struct MatrixOptions {
 
 /// A distinct workload, as it runs alone in every bracket.
 struct SoloWorkload {
-  std::string name;  ///< of the first workload with this identity
+  std::string name;  ///< unique here; the workload's own unless two mixes use it differently
   std::string identity;
+  size_t mix = 0;  ///< the first one that has it
   TenantSpec tenant;
 };
 
@@ -76,13 +81,16 @@ std::vector<std::vector<size_t>> williams_design(size_t count);
 
 /// How long a cell is expected to take.
 Nanos expected_time(const Matrix& matrix, const PlannedCell& cell);
-Nanos expected_time(const Matrix& matrix);
+Nanos expected_time(const Matrix& matrix, const std::vector<PlannedCell>& cells);
 
 /// The length of one tenant's turn when `n` take turns of one window.
 Nanos turn_length(const Windows& windows, int n);
 
 /// What must be equal for --resume; written to env.json.
 Json plan_to_json(const Matrix& matrix);
+
+/// The planned id behind one that may be a repetition ("b0.mps.cycle-4.2"); unknown ones as is.
+std::string planned_id(const Matrix& matrix, const std::string& id);
 
 /// What is left of a plan after the cells in `valid` are done: the missing shared cells, each
 /// block's brackets on both sides run again (a solo run of another day brackets nothing).

@@ -50,13 +50,17 @@ Json or_null(const std::optional<T>& value) {
 
 }  // namespace
 
-Mix cycle_mix(int n) {
-  const std::array<TenantSpec, 4> cycle{
+Mix cycle_mix(int n, bool quick) {
+  std::array<TenantSpec, 4> cycle{
       built_in("train", WorkloadKind::kTraining, ServiceClass::kBestEffort),
       built_in("infer", WorkloadKind::kInference, ServiceClass::kLatencyCritical),
       built_in("notebook", WorkloadKind::kInteractive, ServiceClass::kNormal),
       built_in("infer", WorkloadKind::kInference, ServiceClass::kLatencyCritical),
   };
+  if (quick) {
+    std::vector<std::string>& command = cycle[2].workload.command;
+    command.insert(command.end(), {"--burst", "100ms", "--think", "200ms"});
+  }
   Mix mix{.name = fmt::format("cycle-{}", n),
           .description = "the built-in cycle train, infer, notebook, infer",
           .tenants = {}};

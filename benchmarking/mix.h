@@ -37,8 +37,9 @@ struct Mix {
 };
 
 /// The built-in mix of `--workloads N`: train, infer, notebook, infer, train, ... (name "cycle-N").
+/// `quick`: the notebook thinks and works in shorter turns, so that a short window holds several.
 /// Precondition: n >= 1.
-Mix cycle_mix(int n);
+Mix cycle_mix(int n, bool quick = false);
 /// `n` workloads that cycle through those of `mix`; its name becomes "NAME-N".
 Mix repeated(const Mix& mix, int n);
 /// `--tenant NAME=CMD`: CMD is split like a shell does, quotes included; nothing is expanded.

@@ -1,0 +1,232 @@
+#include "benchmarking/cell.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/files.h"
+#include "core/process_tree.h"
+#include "modes/applied.h"
+
+namespace corun::benchmarking {
+
+namespace {
+
+// A process of the cell before may still be on its way out.
+constexpr Nanos kForeignGrace = std::chrono::seconds(2);
+
+std::vector<Share> shares_of(const std::vector<TenantSpec>& tenants) {
+  std::vector<Share> shares;
+  for (const TenantSpec& tenant : tenants) {
+    const WorkloadSpec& w = tenant.workload;
+    shares.push_back({.workload = w.name,
+                      .service_class = w.service_class,
+                      .weight = w.weight,
+                      .memory_limit_bytes = w.memory_limit_bytes,
+                      .thread_percentage = w.thread_percentage});
+  }
+  return shares;
+}
+
+class CellRun {
+ public:
+  CellRun(const CellSite& site, const CellRequest& request)
+      : site_(site), request_(request), group_(site.interrupt, site.tick) {}
+
+  CellOutcome run();
+
+ private:
+  Status set_up();
+  Status start_tenants(const std::filesystem::path& channel_dir);
+  Passage drive();
+  Passage measure();
+  void look_for_strangers();
+  void check_mode();
+  void note_processes();
+  void tear_down();
+  void collect();
+  std::vector<int> our_pids() const;
+
+  const CellSite& site_;
+  const CellRequest& request_;
+  TenantGroup group_;
+  CellOutcome outcome_;
+  std::vector<TenantWindow> windows_;
+  std::vector<std::vector<int>> pids_;
+  std::vector<std::optional<uint64_t>> memory_;
+  std::set<std::string> strangers_;
+  std::optional<modes::AppliedPlan> applied_;  ///< engaged while the mode is in force
+  std::string mps_pipe_;                       ///< pipe directory that the mode gives its tenants
+};
+
+// The mode's own server is a process on the GPU too, and no child of ours when it is a daemon.
+std::vector<int> CellRun::our_pids() const {
+  std::vector<int> pids = group_.pids();
+  std::vector<pid_t> own = descendants_of(getpid());
+  pids.insert(pids.end(), own.begin(), own.end());
+  pids.push_back(getpid());
+  if (!mps_pipe_.empty()) {
+    auto servers = processes_with("nvidia-cuda-mps", "CUDA_MPS_PIPE_DIRECTORY", mps_pipe_);
+    pids.insert(pids.end(), servers.begin(), servers.end());
+  }
+  return pids;
+}
+
+void CellRun::look_for_strangers() {
+  std::vector<int> ours = our_pids();
+  Instant deadline = monotonic_now() + kForeignGrace;
+  while (true) {
+    auto on_gpu = site_.watch->processes();
+    if (!on_gpu) return;  // a driver that does not tell is in env.json, not in every cell
+    auto foreign = site_.watch->foreign(*on_gpu, ours);
+    if (foreign.empty()) return;
+    if (group_.wait_until(std::min(deadline, monotonic_now() + std::chrono::milliseconds(100))) !=
+            TenantGroup::Wait::kReached ||
+        monotonic_now() >= deadline) {
+      strangers_.insert(foreign.begin(), foreign.end());
+      return;
+    }
+  }
+}
+
+Status CellRun::set_up() {
+  std::vector<Share> shares = shares_of(request_.tenants);
+  CORUN_ASSIGN(modes::Plan plan, request_.mode->plan(site_.gpu, shares));
+  CORUN_ASSIGN(applied_, modes::AppliedPlan::apply(*request_.mode, std::move(plan)));
+  return {};
+}
+
+Status CellRun::start_tenants(const std::filesystem::path& channel_dir) {
+  CpuPlan cpus = partition_cpus(site_.cpus, static_cast<int>(request_.tenants.size()));
+  std::vector<Share> shares = shares_of(request_.tenants);
+  for (size_t i = 0; i < request_.tenants.size(); ++i) {
+    TenantPlace place;
+    place.channel_dir = channel_dir;
+    place.program_dir = site_.program_dir;
+    place.log_file = site_.log_dir / fmt::format("{}.{}.log", request_.id, shares[i].workload);
+    place.env = site_.node_env;
+    for (const auto& [key, value] : request_.mode->edits(applied_->plan(), shares[i]).env) {
+      place.env[key] = value;
+      if (key == "CUDA_MPS_PIPE_DIRECTORY") mps_pipe_ = value;
+    }
+    place.cpus = cpus.tenants.at(i);
+    auto tenant = Tenant::start(request_.tenants[i], place, monotonic_now());
+    if (!tenant) {
+      return Error{tenant.error().kind,
+                   fmt::format("{}: {}", shares[i].workload, tenant.error().what),
+                   tenant.error().todo};
+    }
+    group_.tenants().push_back(std::move(*tenant));
+  }
+  return {};
+}
+
+void CellRun::check_mode() {
+  if (outcome_.mode_error || !applied_) return;
+  std::vector<modes::Tenant> tenants;
+  for (const Tenant& tenant : group_.tenants()) {
+    tenants.push_back({.workload = tenant.name(), .pids = tenant.pids()});
+  }
+  Status status = request_.mode->check(applied_->plan(), tenants);
+  if (!status) outcome_.mode_error = status.error().what;
+}
+
+// While all tenants are still there: who is on the GPU, and with how much memory.
+void CellRun::note_processes() {
+  for (size_t i = 0; i < group_.tenants().size(); ++i) pids_[i] = group_.tenants()[i].pids();
+  auto on_gpu = site_.watch->processes();
+  if (!on_gpu) return;
+  auto foreign = site_.watch->foreign(*on_gpu, our_pids());
+  strangers_.insert(foreign.begin(), foreign.end());
+  for (size_t i = 0; i < pids_.size(); ++i) {
+    for (const GpuProcess& process : *on_gpu) {
+      bool its = std::find(pids_[i].begin(), pids_[i].end(), process.pid) != pids_[i].end();
+      if (its && process.memory_bytes) memory_[i] = memory_[i].value_or(0) + *process.memory_bytes;
+    }
+  }
+}
+
+Passage CellRun::measure() {
+  Passage passage =
+      outcome_.took_turns
+          ? run_in_turns(group_, site_.windows, request_.seeds, windows_)
+          : run_together(group_, site_.windows, request_.seeds, windows_, [this] { check_mode(); });
+  if (passage != Passage::kPassed) return passage;
+  outcome_.begin = windows_.front().begin;
+  outcome_.end = windows_.back().begin + from_seconds(windows_.back().seconds);
+  return passage;
+}
+
+Passage CellRun::drive() {
+  Passage passage = initialise(group_, *site_.watch, site_.windows);
+  if (passage == Passage::kPassed) passage = warm_up(group_, site_.windows);
+  if (passage != Passage::kPassed) return passage;
+  check_mode();
+  if (outcome_.mode_error) return Passage::kTenantFailed;
+  passage = measure();
+  if (passage == Passage::kPassed) note_processes();
+  return passage;
+}
+
+void CellRun::tear_down() {
+  group_.stop_all(site_.windows.patience / 2);
+  if (!applied_) return;
+  Status undone = applied_->undo();
+  if (!undone) outcome_.undo_error = undone.error().what;
+}
+
+void CellRun::collect() {
+  for (size_t i = 0; i < request_.tenants.size(); ++i) {
+    TenantResult result;
+    result.spec = request_.tenants[i];
+    if (i < group_.tenants().size()) {
+      const Tenant& tenant = group_.tenants()[i];
+      result.record = tenant.record();
+      result.window = windows_[i];
+      result.failure = tenant.failure();
+      result.failure_text = tenant.failure_text();
+      result.silent = !tenant.speaks();
+      result.pids = pids_[i];
+      result.memory_bytes = memory_[i];
+    }
+    outcome_.tenants.push_back(std::move(result));
+  }
+  outcome_.snapshots = site_.watch->take_snapshots();
+  outcome_.gpu_events = site_.watch->take_events();
+  outcome_.foreign_processes = {strangers_.begin(), strangers_.end()};
+}
+
+CellOutcome CellRun::run() {
+  size_t n = request_.tenants.size();
+  windows_.resize(n);
+  pids_.resize(n);
+  memory_.resize(n);
+  outcome_.took_turns = request_.mode->takes_turns() && n > 1;
+  site_.watch->take_snapshots();  // those between two cells belong to neither
+  site_.watch->take_events();
+  look_for_strangers();
+  auto channels = TemporaryFolder::create("corun-cell-");
+  Status ready = channels ? set_up() : Status(channels.error());
+  if (ready) ready = start_tenants(channels->path());
+  if (ready) {
+    Passage passage = drive();
+    outcome_.interrupted = passage == Passage::kInterrupted;
+    // A workload often fails because its mode broke down: then that is the reason to tell.
+    if (passage != Passage::kInterrupted) check_mode();
+  } else {
+    outcome_.setup_error = ready.error().text();
+  }
+  tear_down();
+  collect();
+  return std::move(outcome_);
+}
+
+}  // namespace
+
+CellOutcome run_cell(const CellSite& site, const CellRequest& request) {
+  return CellRun(site, request).run();
+}
+
+}  // namespace corun::benchmarking
