@@ -35,6 +35,8 @@ struct Verb {
 std::span<const Verb* const> verbs();
 
 // One definition per file cli/<verb>.cc, declared here.
+extern const Verb kBenchVerb;
 extern const Verb kDoctorVerb;
+extern const Verb kReportVerb;
 
 }  // namespace corun::cli

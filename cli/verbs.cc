@@ -8,6 +8,8 @@ std::span<const Verb* const> verbs() {
   // One line per verb, in the order of the help text.
   static constexpr std::array kVerbs{
       &kDoctorVerb,
+      &kBenchVerb,
+      &kReportVerb,
   };
   return kVerbs;
 }

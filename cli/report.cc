@@ -1,0 +1,67 @@
+// corun report: tables and report.html of runs that are there.
+#include "benchmarking/report/report.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "benchmarking/figures.h"
+#include "benchmarking/table.h"
+#include "cli/arguments.h"
+#include "cli/verb.h"
+
+namespace corun::cli {
+
+using namespace benchmarking;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kHelp[] =
+    "Usage: corun report DIR [DIR...] [options]\n"
+    "\n"
+    "Prints the table of a results folder and writes report.html and plots/*.svg into it. With\n"
+    "more than one folder it compares each run with the first, with verdicts.\n"
+    "\n"
+    "  --out DIR   where to write (default: the folder, or the first of several)\n"
+    "  --json      figures as one JSON object per folder and line\n"
+    "\n"
+    "Example: corun report corun-results/before corun-results/after\n";
+
+Result<ExitCode> run_report(std::span<const std::string> arguments, Console& console) {
+  std::vector<std::string> names;
+  std::string out;
+  bool json = false;
+  CLI::App app;
+  app.add_option("folders", names);
+  app.add_option("--out", out);
+  app.add_flag("--json", json);
+  CORUN_TRY(parse_arguments(app, "report", arguments));
+  if (names.empty()) {
+    return usage_error("which results folder?", "write 'corun report DIR'");
+  }
+  std::vector<fs::path> folders(names.begin(), names.end());
+  for (const fs::path& folder : folders) {
+    CORUN_ASSIGN(Results results, load_results(folder));
+    Figures figures = figures_of(results);
+    if (json) {
+      console.out << to_line(to_json(figures)) << "\n";
+    } else {
+      if (folders.size() > 1) console.out << folder.string() << "\n";
+      console.out << table(figures, {.color = console.out_is_terminal});
+    }
+  }
+  CORUN_ASSIGN(ReportFiles files,
+               write_report(folders, out.empty() ? folders.front() : fs::path(out)));
+  (json ? console.err : console.out) << "report: " << files.html.string() << "\n";
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+const Verb kReportVerb{"report", "table and report.html of results; compares several", kHelp,
+                       run_report};
+
+}  // namespace corun::cli
