@@ -14,8 +14,8 @@ namespace corun::benchmarking {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kModeOrder{"solo", "exclusive", "time-slicing", "mps",
-                                                     "mig",  "managed",   "managed-mps"};
+constexpr std::array<std::string_view, 8> kModeOrder{
+    "solo", "exclusive", "time-slicing", "mps", "mps-priority", "mig", "managed", "managed-mps"};
 
 using Rows = std::vector<const ResultRow*>;
 

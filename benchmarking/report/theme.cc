@@ -15,12 +15,13 @@ struct ModeColor {
   std::string_view dark;
 };
 
-constexpr std::array<ModeColor, 8> kColors{{
+constexpr std::array<ModeColor, 9> kColors{{
     {"solo", "#66717d", "#a7b2bd"},
     {"exclusive", "#0067b1", "#62b2f0"},
     {"time-slicing", "#c64b00", "#ff9a5c"},
     {"mps", "#007d5c", "#3fcf9f"},
-    {"mig", "#8f4a9e", "#d79be3"},
+    {"mps-priority", "#6f55b5", "#b9a4f5"},
+    {"mig", "#a03a86", "#ea97d4"},
     {"managed", "#8a6a00", "#e6c04a"},
     {"managed-mps", "#b0305c", "#f58bb0"},
     {"other", "#3d4650", "#c9d1d9"},

@@ -9,7 +9,9 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import check_report  # noqa: E402
 
-PAGE = """<!doctype html><meta charset=utf-8><title>Run</title>
+DARK = "@media (prefers-color-scheme:dark){body{background:#111;color:#eee}}"
+PAGE = f"""<!doctype html><meta charset=utf-8><title>Run</title>
+<style>body{{background:#fff;color:#111}}{DARK}</style>
 <p>SIMULATED GPU, 12.5 requests/s</p>
 <svg width=100 height=50><path d="M0 0L9 9"/><circle r=3 cx=5 cy=5 /></svg>"""
 PLANTED = {
@@ -39,8 +41,18 @@ class CheckReport(unittest.TestCase):
 
     def test_an_unlabelled_simulated_figure_is_found(self):
         found = self.problems(PAGE.replace("SIMULATED", "H100"))
-        self.assertEqual(len(found), 2, found)
+        self.assertEqual(len(found), 4, found)
         self.assertIn("does not say that its figures are simulated", found[0])
+
+    def test_a_page_that_is_never_dark_is_found(self):
+        found = self.problems(PAGE.replace(DARK, ""))
+        self.assertEqual(len(found), 2, found)
+        self.assertIn("is not dark for who prefers that", found[0])
+
+    def test_text_that_hardly_shows_is_found(self):
+        found = self.problems(PAGE.replace("#eee", "#333"))
+        self.assertEqual(len(found), 2, found)
+        self.assertIn("hard to read in dark", found[0])
 
 
 if __name__ == "__main__":
