@@ -131,5 +131,31 @@ TEST(EngineCalibration, OneSecondBesideOneMicrosecondIsStrictPriority) {
   }
 }
 
+/// Shapes of real models under MPS: an encoder's graph of 100 small kernels at 300/s beside a
+/// training step's large kernels at low client priority. The graph takes what the encoder took
+/// alone; the block time of the training kernels is fitted to the median, the rest follows.
+Pair run_models_under_mps(double block_us, double seconds) {
+  Device device(h100(), {});
+  const GroupId mps = device.add_group({});
+  const Lane lc = add_lane(device, {}, mps, {.mps = true});
+  const Lane be = add_lane(device, {}, mps, {.client_priority = 1, .mps = true});
+  const KernelWork small{.blocks = 132, .blocks_per_sm = 4, .block_time = from_micros(5.0)};
+  const auto nodes = std::make_shared<std::vector<GraphNode>>(100, GraphNode(small));
+  Requests requests{lc.stream, GraphWork{nodes}, poisson(300, at_s(0.3), seconds, 7)};
+  const KernelWork large{
+      .blocks = 132 * 2 * 6, .blocks_per_sm = 2, .block_time = from_micros(block_us)};
+  std::vector<Saturating> tenants = {{be.stream, large}};
+  drive(device, tenants, &requests, at_s(seconds + 0.3));
+  return {requests.latency_us,
+          static_cast<double>(tenants[0].done) * (6 * block_us + 0.4) * 1e-6 / (seconds + 0.3)};
+}
+
+TEST(EngineCalibration, ModelsUnderMps) {
+  const Pair pair = run_models_under_mps(18, 20);
+  EXPECT_NEAR(quantile(pair.latency_us, 0.5), 2050, 2050 * 0.25);
+  EXPECT_NEAR(quantile(pair.latency_us, 0.99), 7980, 7980 * 0.25);
+  EXPECT_NEAR(pair.best_effort, 0.948, 0.03);
+}
+
 }  // namespace
 }  // namespace corun::simgpu
