@@ -149,7 +149,7 @@ bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant) {
 
 /// One block an SM, each moving its even share at the full bandwidth of the device.
 bool Device::State::begin_part(Stream& s, const DeviceMemoryWork& work, Instant t) {
-  constexpr uint64_t kBlockBytes = 256 * 1024;
+  constexpr uint64_t kBlockBytes = uint64_t{256} * 1024;
   const auto sms = static_cast<uint64_t>(profile.sm_count);
   const uint64_t blocks =
       std::clamp<uint64_t>((work.dram_bytes + kBlockBytes - 1) / kBlockBytes, 1, sms);
