@@ -55,7 +55,9 @@ def ctest_step(name, help_text, build_dir, needs, budget_s, options="", prefix="
 
 # TSan's shadow memory does not fit every address layout of new kernels; setarch -R fixes it.
 NO_ASLR = "setarch $(uname -m) -R "
-TSAN_TARGETS = "test_core test_gpu test_simgpu test_modes test_benchmarking"
+TSAN_ROOMS = ["core", "gpu", "simgpu", "simgpu_node", "modes", "benchmarking"]
+TSAN_TARGETS = " ".join(f"test_{room}" for room in TSAN_ROOMS)
+TSAN_LABELS = "^(" + "|".join(TSAN_ROOMS) + ")$"
 SANITIZER_OPTIONS = (
     "ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "
 )
@@ -82,7 +84,7 @@ STEPS = [
     Step("tsan-build", "gcc with TSan: the threaded suites",
          f"cmake --preset tsan && cmake --build --preset tsan --target {TSAN_TARGETS}", 360),
     ctest_step("ctest-tsan", "the threaded suites under TSan", "build/tsan", "tsan-build", 300,
-               "-L 'core|gpu|simgpu|modes|benchmarking'", NO_ASLR),
+               f"-L '{TSAN_LABELS}'", NO_ASLR),
 ]
 QUICK = ["rooms", "style", "format"]
 SETS = {
