@@ -77,7 +77,8 @@ Json to_json(const EnvRecord& env, const Matrix& matrix) {
             {"generator_lag_of_solo_p99", limits.lag_of_solo_p99},
             {"bracket_drift", limits.bracket_drift},
             {"min_clock_share", limits.min_clock_share},
-            {"max_silence_s", limits.max_silence_s}}},
+            {"max_silence_s", limits.max_silence_s},
+            {"timing_voids", limits.timing_voids}}},
           {"waived", waived},
           {"plan", plan_to_json(matrix)}};
 }

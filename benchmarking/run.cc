@@ -163,6 +163,10 @@ Result<RunSummary> Runner::run() {
     CORUN_TRY(run_one(planned));
   }
   progress_.finish();
+  for (const MeasuredCell& cell : cells_) {
+    if (cell.advice.empty()) continue;
+    summary_.advice.push_back(fmt::format("{}: {}", cell.identity.id, cell.advice));
+  }
   return summary_;
 }
 

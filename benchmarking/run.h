@@ -31,6 +31,8 @@ struct RunSummary {
   bool interrupted = false;
   size_t cells = 0;  ///< completed, void ones included
   size_t void_cells = 0;
+  /// What a full run would have voided (quick runs only): "b0.mps.cycle-4: infer: ...".
+  std::vector<std::string> advice;
 };
 
 /// Runs the cells. `modes`: every mode of the matrix by name, and "exclusive", under which solo

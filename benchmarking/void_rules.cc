@@ -9,6 +9,9 @@ namespace corun::benchmarking {
 
 namespace {
 
+constexpr std::string_view kLagRule = "generator-lag";
+constexpr std::string_view kDriftRule = "bracket-drift";
+
 std::string_view rule_of(Failure failure) {
   switch (failure) {
     case Failure::kNone:
@@ -52,7 +55,7 @@ std::string_view words_of(Failure failure) {
 void check_tenant(const TenantFacts& tenant, const VoidLimits& limits,
                   std::vector<Violation>& found) {
   auto add = [&](std::string_view rule, std::string text) {
-    found.push_back({rule, tenant.workload, std::move(text)});
+    found.push_back({.rule = rule, .workload = tenant.workload, .text = std::move(text)});
   };
   if (tenant.failure != Failure::kNone) {
     add(rule_of(tenant.failure),
@@ -68,8 +71,8 @@ void check_tenant(const TenantFacts& tenant, const VoidLimits& limits,
     double solo_us = tenant.solo_p99_ms.value_or(0) * 1e3;
     double bound = std::max(limits.lag_us, limits.lag_of_solo_p99 * solo_us);
     if (*tenant.generator_lag_p99_us > bound) {
-      add("generator-lag", fmt::format("its load generator was late (p99 {:.0f} us, bound {:.0f})",
-                                       *tenant.generator_lag_p99_us, bound));
+      add(kLagRule, fmt::format("its load generator was late (p99 {:.0f} us, bound {:.0f})",
+                                *tenant.generator_lag_p99_us, bound));
     }
   }
 }
@@ -77,19 +80,19 @@ void check_tenant(const TenantFacts& tenant, const VoidLimits& limits,
 void check_brackets(const TenantFacts& tenant, const VoidLimits& limits,
                     std::vector<Violation>& found) {
   auto add = [&](std::string_view rule, std::string text) {
-    found.push_back({rule, tenant.workload, std::move(text)});
+    found.push_back({.rule = rule, .workload = tenant.workload, .text = std::move(text)});
   };
   if (tenant.solo_missing) add("bracket-missing", "a solo run beside this block is void");
   auto drifted = [&](std::optional<double> drift) {
     return drift && std::abs(*drift) > limits.bracket_drift;
   };
   if (drifted(tenant.solo_rate_drift)) {
-    add("bracket-drift", fmt::format("its solo rate changed by {:+.1f} % over the block",
-                                     100 * *tenant.solo_rate_drift));
+    add(kDriftRule, fmt::format("its solo rate changed by {:+.1f} % over the block",
+                                100 * *tenant.solo_rate_drift));
   }
   if (drifted(tenant.solo_p50_drift)) {
-    add("bracket-drift", fmt::format("its solo p50 changed by {:+.1f} % over the block",
-                                     100 * *tenant.solo_p50_drift));
+    add(kDriftRule, fmt::format("its solo p50 changed by {:+.1f} % over the block",
+                                100 * *tenant.solo_p50_drift));
   }
 }
 
@@ -99,11 +102,14 @@ void check_device(const CellFacts& facts, const VoidLimits& limits, std::vector<
         {"foreign-process", "", fmt::format("foreign process on the GPU: {}", process)});
   }
   for (const std::string& event : facts.gpu_events) {
-    found.push_back({"gpu-event", "", fmt::format("GPU event: {}", event)});
+    found.push_back(
+        {.rule = "gpu-event", .workload = "", .text = fmt::format("GPU event: {}", event)});
   }
   auto reason = [&](uint64_t bit, const char* text) {
     if ((facts.clock_reasons & bit) == 0) return;
-    found.push_back({"throttle", "", fmt::format("the GPU was slowed down: {}", text)});
+    found.push_back({.rule = "throttle",
+                     .workload = "",
+                     .text = fmt::format("the GPU was slowed down: {}", text)});
   };
   reason(kReasonHardwareThermal, "hardware thermal limit");
   reason(kReasonSoftwareThermal, "thermal limit");
@@ -123,16 +129,16 @@ void check_device(const CellFacts& facts, const VoidLimits& limits, std::vector<
 
 VoidLimits VoidLimits::quick() {
   VoidLimits limits;
-  // A quick look also has to work on a laptop that does other things meanwhile.
-  limits.lag_us = 20'000;
-  limits.bracket_drift = 0.25;
+  limits.timing_voids = false;
   return limits;
 }
 
-std::vector<Violation> void_reasons(const CellFacts& facts, const VoidLimits& limits) {
+std::vector<Violation> broken_rules(const CellFacts& facts, const VoidLimits& limits) {
   std::vector<Violation> found;
-  if (facts.setup_error) found.push_back({"setup", "", *facts.setup_error});
-  if (facts.mode_error) found.push_back({"mode", "", *facts.mode_error});
+  if (facts.setup_error)
+    found.push_back({.rule = "setup", .workload = "", .text = *facts.setup_error});
+  if (facts.mode_error)
+    found.push_back({.rule = "mode", .workload = "", .text = *facts.mode_error});
   for (const TenantFacts& tenant : facts.tenants) check_tenant(tenant, limits, found);
   check_device(facts, limits, found);
   for (const TenantFacts& tenant : facts.tenants) check_brackets(tenant, limits, found);
@@ -140,6 +146,16 @@ std::vector<Violation> void_reasons(const CellFacts& facts, const VoidLimits& li
     found.push_back(
         {"undo", "", fmt::format("the mode could not be undone: {}", *facts.undo_error)});
   }
+  for (Violation& violation : found) {
+    bool timing = violation.rule == kLagRule || violation.rule == kDriftRule;
+    violation.advisory = timing && !limits.timing_voids;
+  }
+  return found;
+}
+
+std::vector<Violation> void_reasons(const CellFacts& facts, const VoidLimits& limits) {
+  std::vector<Violation> found = broken_rules(facts, limits);
+  std::erase_if(found, [](const Violation& violation) { return violation.advisory; });
   return found;
 }
 

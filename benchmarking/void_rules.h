@@ -17,10 +17,13 @@ struct VoidLimits {
   double bracket_drift = 0.02;    ///< of solo rate and p50, before against after
   double min_clock_share = 0.75;  ///< SM clock of a busy sample in a solo run over the highest
   double max_silence_s = 2.0;     ///< between two progress lines inside the window
+  /// Whether lateness of the generator and drift of the brackets void a cell. In a quick look,
+  /// perhaps on a machine that does other things too, they are only told (Violation::advisory).
+  bool timing_voids = true;
 
   /// For figures that are reported.
   static VoidLimits strict() { return {}; }
-  /// For --quick: windows too short for the strict bounds; the table says "quick".
+  /// For --quick: the table says "quick", and which cells a full run would void.
   static VoidLimits quick();
 };
 
@@ -73,9 +76,12 @@ struct Violation {
   std::string_view rule;  ///< e.g. "generator-lag"
   std::string workload;   ///< empty: the whole cell
   std::string text;       ///< one sentence without a full stop
+  bool advisory = false;  ///< told, but the cell counts
 };
 
-/// All rules that the cell breaks; the most telling first. Empty: the cell is valid.
+/// All rules that the cell breaks; the most telling first.
+std::vector<Violation> broken_rules(const CellFacts& facts, const VoidLimits& limits);
+/// Those that void it. Empty: the cell is valid.
 std::vector<Violation> void_reasons(const CellFacts& facts, const VoidLimits& limits);
 /// "infer: generator lag ...; foreign process PID 4711": for the `reason` of rows and cells.
 std::string reason_text(const std::vector<Violation>& violations);

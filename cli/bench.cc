@@ -41,7 +41,7 @@ constexpr char kHelp[] =
     "  --duration TIME      measured window of a cell (30s; --quick: 3s)\n"
     "  --reps N             repetitions in random, balanced order (5; --quick: 1)\n"
     "  --seed N             of order and arrivals (1)\n"
-    "  --quick              one look with short windows and wider bounds; says so everywhere\n"
+    "  --quick              one look with short windows, timing rules only told\n"
     "  --gpu NODE           auto (default), real, simulated or simulated:PROFILE\n"
     "  --device N           which GPU of the node (0)\n"
     "  --out DIR            results folder (corun-results/TIME)\n"
@@ -148,7 +148,14 @@ Result<RunSummary> measure_all(Bench& bench, ResultsWriter& writer, const Interr
   return run_cells(options, site, bench.modes.by_name, writer, progress);
 }
 
-Status show(const Bench& bench, Console& console) {
+void say_quick(const RunSummary& summary, Console& console) {
+  console.out << "quick: one launch of short windows, a look and no figures to be quoted\n";
+  for (const std::string& advice : summary.advice) {
+    console.out << "a full run would void " << advice << "\n";
+  }
+}
+
+Status show(const Bench& bench, const RunSummary& summary, Console& console) {
   CORUN_ASSIGN(Results results, load_results(bench.options.out));
   Figures figures = figures_of(results);
   std::vector<fs::path> folders{bench.options.out};
@@ -158,16 +165,14 @@ Status show(const Bench& bench, Console& console) {
     return {};
   }
   console.out << table(figures, {.color = console.out_is_terminal});
-  if (bench.options.quick) {
-    console.out << "quick: one launch, short windows, wider bounds (bracket drift "
-                << 100 * bench.env.limits.bracket_drift << " %); not for figures to be quoted\n";
-  }
+  if (bench.options.quick) say_quick(summary, console);
   console.out << "report: " << files.html.string() << "\n";
   return {};
 }
 
 Result<ExitCode> conclude(const Bench& bench, const RunSummary& summary, Console& console) {
-  if (summary.cells > 0 || !bench.resumed.taken_ids.empty()) CORUN_TRY(show(bench, console));
+  if (summary.cells > 0 || !bench.resumed.taken_ids.empty())
+    CORUN_TRY(show(bench, summary, console));
   if (summary.interrupted) {
     return failed(fmt::format("interrupted; {} completed cells are kept", summary.cells),
                   fmt::format("go on with 'corun bench --resume {}'", bench.options.out.string()));

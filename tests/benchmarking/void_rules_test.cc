@@ -114,11 +114,17 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"setup", [](CellFacts& f) { f.setup_error = "no MPS daemon"; }, nothing},
         Rule{"undo", [](CellFacts& f) { f.undo_error = "busy"; }, nothing}));
 
-TEST(VoidRules, QuickRunsHaveWiderBoundsAndNothingElse) {
+TEST(VoidRules, AQuickRunOnlyTellsOfLatenessAndDrift) {
   CellFacts facts = good();
-  facts.tenants[0].solo_rate_drift = 0.05;
-  EXPECT_FALSE(void_reasons(facts, VoidLimits::strict()).empty());
+  facts.tenants[0].solo_rate_drift = 0.5;
+  facts.tenants[0].generator_lag_p99_us = 5000;
+  EXPECT_EQ(void_reasons(facts, VoidLimits::strict()).size(), 2U);
   EXPECT_TRUE(void_reasons(facts, VoidLimits::quick()).empty());
+  EXPECT_EQ(broken_rules(facts, VoidLimits::quick()).size(), 2U);
+}
+
+TEST(VoidRules, AQuickRunIsVoidForEverythingElse) {
+  CellFacts facts = good();
   facts.tenants[0].checksum_ok = false;
   EXPECT_FALSE(void_reasons(facts, VoidLimits::quick()).empty());
 }
