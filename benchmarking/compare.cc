@@ -148,7 +148,7 @@ std::string comparison_table(const RunComparison& comparison, const TableOptions
                 4);
   for (const ComparedFigure& f : comparison.figures) {
     grid.add({f.mix, f.mode, f.workload, f.metric, number(f.base), number(f.other),
-              with_interval(f.ratio), std::string(stats::to_string(f.verdict))});
+              ratio_with_interval(f.ratio), std::string(stats::to_string(f.verdict))});
   }
   grid.print(printer);
   printer.line("");

@@ -23,8 +23,7 @@ std::string fixed(double value, int decimals) {
 }
 
 /// The interval's ends have the decimals of the value, so that they line up in the eye.
-std::string scaled(const Estimate& e, double scale, const char* unit) {
-  const int decimals = decimals_of(e.value * scale);
+std::string scaled(const Estimate& e, double scale, const char* unit, int decimals) {
   std::string text = fixed(e.value * scale, decimals) + unit;
   if (!e.low || !e.high) return text;
   return text + fmt::format(" [{}, {}]", fixed(*e.low * scale, decimals),
@@ -38,8 +37,10 @@ std::string number(std::optional<double> value) {
 }
 
 std::string with_interval(const std::optional<Estimate>& estimate) {
-  return estimate ? scaled(*estimate, 1, "") : "-";
+  return estimate ? scaled(*estimate, 1, "", decimals_of(estimate->value)) : "-";
 }
+
+std::string ratio_with_interval(const Estimate& ratio) { return scaled(ratio, 1, "", 3); }
 
 std::string percent(std::optional<double> ratio) {
   if (!ratio) return "-";
@@ -47,7 +48,7 @@ std::string percent(std::optional<double> ratio) {
 }
 
 std::string percent_with_interval(const std::optional<Estimate>& ratio) {
-  return ratio ? scaled(*ratio, 100, " %") : "-";
+  return ratio ? scaled(*ratio, 100, " %", decimals_of(ratio->value * 100)) : "-";
 }
 
 std::optional<double> value_of(const std::optional<Estimate>& estimate) {

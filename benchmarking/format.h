@@ -13,6 +13,8 @@ namespace corun::benchmarking {
 std::string number(std::optional<double> value);
 /// "2.1 [2.01, 2.31]", without brackets where there is no interval; "-" for nothing.
 std::string with_interval(const std::optional<Estimate>& estimate);
+/// "0.951 [0.946, 0.955]": always three decimals, for ratios near 1.
+std::string ratio_with_interval(const Estimate& ratio);
 /// 0.981 -> "98 %", 0.0123 -> "1.2 %"; "-" for nothing.
 std::string percent(std::optional<double> ratio);
 /// "9.1 % [8.8, 9.4]".

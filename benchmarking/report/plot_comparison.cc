@@ -35,7 +35,7 @@ void draw_row(Canvas& canvas, const Scale& x, double middle, const ComparedFigur
   canvas.end_group();
   const double right = kWidth - kRight + 14;
   canvas.text({right, middle + 4.5}, std::string(stats::to_string(f.verdict)), "strong");
-  canvas.text({right + 100, middle + 4.5}, with_interval(f.ratio), "small");
+  canvas.text({right + 100, middle + 4.5}, ratio_with_interval(f.ratio), "small");
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ std::optional<Plot> comparison_plot(const RunComparison& comparison, int index) 
     draw_row(canvas, x, middle, f);
     middle += kRow;
     plot.data.rows.push_back({f.mix, f.mode, f.workload, f.metric, number(f.base) + " " + f.unit,
-                              number(f.other) + " " + f.unit, with_interval(f.ratio),
+                              number(f.other) + " " + f.unit, ratio_with_interval(f.ratio),
                               fmt::format("{}/{}", f.base_launches, f.other_launches),
                               std::string(stats::to_string(f.verdict))});
   }
