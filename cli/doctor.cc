@@ -2,20 +2,25 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/arguments.h"
 #include "cli/doctor_report.h"
+#include "cli/node.h"
 #include "cli/verb.h"
+#include "core/environment.h"
 
 namespace corun::cli {
 
 namespace {
 
 constexpr char kHelp[] =
-    "Usage: corun doctor [--json]\n"
+    "Usage: corun doctor [--gpu auto|real|simulated[:PROFILE]] [--json]\n"
     "\n"
     "Looks at the driver, the GPUs and the node, changes nothing, and prints which sharing modes\n"
     "are possible, what is missing and how to get it.\n"
     "\n"
-    "  --json   one JSON object: {schema, simulated, gpus: [{..., modes}], checks}\n"
+    "  --gpu NODE   auto (default): the node that CORUN_SIM_NODE names, else the real one, GPU or\n"
+    "               not; real; simulated, or simulated:PROFILE\n"
+    "  --json       one JSON object: {schema, simulated, gpus: [{..., modes}], checks}\n"
     "\n"
     "Exit code: 0 when a GPU can be shared, 3 when there is none.\n"
     "\n"
@@ -23,26 +28,38 @@ constexpr char kHelp[] =
     "  corun doctor --json | jq '.checks[] | select(.level != \"ok\")'\n";
 
 struct DoctorOptions {
+  NodeChoice node;
   bool json = false;
 };
 
 Result<DoctorOptions> parse(std::span<const std::string> arguments) {
   DoctorOptions options;
+  std::string node = "auto";
   CLI::App app;
-  app.set_help_flag();
+  app.add_option("--gpu", node);
   app.add_flag("--json", options.json);
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-  try {
-    app.parse(std::move(reversed));
-  } catch (const CLI::ParseError& error) {
-    return usage_error(error.what(), "see 'corun doctor --help'");
-  }
+  CORUN_TRY(parse_arguments(app, "doctor", arguments));
+  CORUN_ASSIGN(options.node, parse_node_choice(node));
   return options;
+}
+
+/// Other than the verbs that run workloads, doctor looks at a real node that has no GPU too: to say
+/// what is missing there is its work.
+Result<DoctorReport> examine_node(const NodeChoice& choice) {
+  const bool named = environment(kEnvSimNode).has_value();
+  const bool simulated = choice.kind == NodeChoice::Kind::kSimulated ||
+                         (choice.kind == NodeChoice::Kind::kAuto && named);
+  if (simulated) {
+    CORUN_ASSIGN(const Node node, Node::open(choice));
+    return examine(gpu::collect_node_facts({}));
+  }
+  if (choice.kind == NodeChoice::Kind::kReal) use_real_driver();
+  return examine(gpu::collect_node_facts({}));
 }
 
 Result<ExitCode> run_doctor(std::span<const std::string> arguments, Console& console) {
   CORUN_ASSIGN(const DoctorOptions options, parse(arguments));
-  const DoctorReport report = examine(gpu::collect_node_facts({}));
+  CORUN_ASSIGN(const DoctorReport report, examine_node(options.node));
   if (options.json) {
     console.out << to_line(to_json(report)) << "\n";
   } else {

@@ -67,9 +67,13 @@ Status Node::list() {
   return {};
 }
 
-Result<Node> Node::open_real() {
+void use_real_driver() {
   unsetenv(kEnvSimNode);
   unsetenv(kEnvDriverDir);
+}
+
+Result<Node> Node::open_real() {
+  use_real_driver();
   Node node;
   CORUN_TRY(node.list());
   return node;

@@ -30,6 +30,9 @@ Result<NodeChoice> parse_node_choice(std::string_view text);
 /// The folder of the running program, where corun's other programs are too.
 std::filesystem::path program_dir();
 
+/// Takes CORUN_SIM_NODE and CORUN_DRIVER_DIR out of this process's environment.
+void use_real_driver();
+
 class Node {
  public:
   /// `real`: the driver's GPUs. `simulated`: a simulated node that is already running and named by

@@ -136,5 +136,18 @@ TEST(Doctor, AnUnknownOptionIsAUsageError) {
   EXPECT_NE(ran.err.find("--xml"), std::string::npos);
 }
 
+TEST(Doctor, AnUnknownNodeIsAUsageError) {
+  const Ran ran = run("doctor --gpu imaginary");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("'imaginary'"), std::string::npos);
+}
+
+TEST(Doctor, TheRealNodeIsExaminedWhateverTheEnvironmentNames) {
+  setenv(kEnvDriverDir, "/nowhere", 1);
+  const Ran ran = run("doctor --gpu real");
+  EXPECT_EQ(ran.out.find("/nowhere"), std::string::npos);
+  EXPECT_FALSE(environment(kEnvDriverDir));
+}
+
 }  // namespace
 }  // namespace corun::cli
