@@ -6,6 +6,17 @@
 #include "core/check.h"
 
 namespace corun::simgpu {
+namespace {
+
+/// Blocks join their kernel's latest cohort while less than this part of it is done: the SM time
+/// stays the same, and pieces do not get smaller without end where several kernels are packed.
+constexpr double kYoungCohort = 1.0 / 16;
+
+}  // namespace
+
+double Cohort::remaining_at(Instant t) const {
+  return std::max(0.0, remaining - static_cast<double>((t - since).count()) * rate);
+}
 
 void Tenant::account(Instant t) {
   busy = busy_until(t);
@@ -185,8 +196,7 @@ void Compute::suspend(Instant t) {
     tenant->running = false;
   }
   for (Cohort& cohort : resident_->cohorts) {
-    cohort.remaining -= static_cast<double>((t - cohort.since).count()) * cohort.rate;
-    cohort.remaining = std::max(cohort.remaining, 0.0);
+    cohort.remaining = cohort.remaining_at(t);
     cohort.rate = 0;
     cohort.finish = kNever;
   }
@@ -238,6 +248,42 @@ void Compute::finish_cohorts(Instant t, std::vector<Kernel*>& done) {
   rates_dirty_ = true;
 }
 
+void Compute::start_blocks(Group& group, Kernel& kernel, uint64_t blocks, Instant t) {
+  Tenant& tenant = *kernel.tenant;
+  tenant.account(t);
+  const int64_t parts = static_cast<int64_t>(blocks) * kernel.block_parts;
+  const double demand = kernel.bytes_per_block * static_cast<double>(blocks) / kernel.block_ns;
+  tenant.held_parts += parts;
+  group.held_parts += parts;
+  kernel.blocks_waiting -= blocks;
+  rates_dirty_ = true;
+  if (Cohort* young = young_cohort(group, kernel, t)) {
+    const auto own = static_cast<double>(young->parts);
+    const auto added = static_cast<double>(parts);
+    young->remaining = (young->remaining_at(t) * own + kernel.block_ns * added) / (own + added);
+    young->parts += parts;
+    young->demand += demand;
+    young->since = t;
+    young->rate = 0;
+    return;
+  }
+  ++tenant.cohorts;
+  ++kernel.cohorts;
+  group.cohorts.push_back({&kernel, parts, demand, kernel.block_ns, 0, t});
+}
+
+/// The kernel's latest cohort, if it started so lately that blocks of now may join it.
+Cohort* Compute::young_cohort(Group& group, const Kernel& kernel, Instant t) {
+  if (kernel.cohorts == 0) return nullptr;
+  for (size_t i = group.cohorts.size(); i > 0; --i) {
+    Cohort& cohort = group.cohorts[i - 1];
+    if (cohort.kernel != &kernel) continue;
+    const double done = kernel.block_ns - cohort.remaining_at(t);
+    return done <= kernel.block_ns * kYoungCohort ? &cohort : nullptr;
+  }
+  return nullptr;
+}
+
 void Compute::place_blocks(Group& group, Instant t) {
   size_t placed = 0;
   for (size_t i = 0; i < group.waiting.size(); ++i) {
@@ -247,18 +293,7 @@ void Compute::place_blocks(Group& group, Instant t) {
     const int64_t own_room = tenant.cap_parts - tenant.held_parts;
     const auto fit = static_cast<uint64_t>(std::min(room, own_room) / kernel.block_parts);
     const uint64_t blocks = std::min(kernel.blocks_waiting, fit);
-    if (blocks > 0) {
-      tenant.account(t);
-      const int64_t parts = static_cast<int64_t>(blocks) * kernel.block_parts;
-      const double bytes = kernel.bytes_per_block * static_cast<double>(blocks);
-      group.cohorts.push_back({&kernel, parts, bytes / kernel.block_ns, kernel.block_ns, 0, t});
-      tenant.held_parts += parts;
-      ++tenant.cohorts;
-      group.held_parts += parts;
-      ++kernel.cohorts;
-      kernel.blocks_waiting -= blocks;
-      rates_dirty_ = true;
-    }
+    if (blocks > 0) start_blocks(group, kernel, blocks, t);
     if (kernel.blocks_waiting == 0) {
       group.waiting[i] = nullptr;
       ++placed;
@@ -283,8 +318,7 @@ void Compute::set_rates(Group& group, Instant t) {
     Cohort& cohort = group.cohorts[i];
     const double rate = enough ? 1.0 : rates_[i];
     if (rate != cohort.rate) {
-      cohort.remaining -= static_cast<double>((t - cohort.since).count()) * cohort.rate;
-      cohort.remaining = std::max(cohort.remaining, 0.0);
+      cohort.remaining = cohort.remaining_at(t);
       cohort.rate = rate;
       cohort.since = t;
       cohort.finish = t + Nanos(static_cast<int64_t>(std::ceil(cohort.remaining / rate)));

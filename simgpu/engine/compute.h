@@ -1,12 +1,12 @@
 // The SMs, and which channel group has them.
 //
-// Blocks. A kernel's blocks are placed in cohorts: all blocks that start at one moment form one
-// cohort, which holds its part of the SMs until all its blocks end together. SM room is one pool,
-// counted in whole parts (kSmParts to an SM, divisible by every number of blocks per SM), so that
-// nothing is lost to rounding. Kernels are served in order of (client priority, stream priority,
-// age); the first one that does not fit holds back those behind it, unless it is its context's own
-// cap that holds it. When the blocks want more memory bandwidth than there is, each part of an SM
-// gets what it wants up to a common share.
+// Blocks. A kernel's blocks are placed in cohorts: all blocks that start at nearly one moment form
+// one cohort, which holds its part of the SMs until all its blocks end together. SM room is one
+// pool, counted in whole parts (kSmParts to an SM, divisible by every number of blocks per SM), so
+// that nothing is lost to rounding. Kernels are served in order of (client priority, stream
+// priority, age); the first one that does not fit holds back those behind it, unless it is its
+// context's own cap that holds it. When the blocks want more memory bandwidth than there is, each
+// part of an SM gets what it wants up to a common share.
 //
 // Slices. One group is resident. Its life:
 //
@@ -69,7 +69,7 @@ struct Kernel {
   bool illegal_address = false;
 };
 
-/// Blocks of one kernel that started together.
+/// Blocks of one kernel that started together, or nearly so.
 struct Cohort {
   Kernel* kernel = nullptr;
   int64_t parts = 0;
@@ -78,6 +78,8 @@ struct Cohort {
   double rate = 0;
   Instant since;
   Instant finish = kNever;
+
+  double remaining_at(Instant t) const;
 };
 
 struct Group {
@@ -143,6 +145,8 @@ class Compute {
   Group* next_group() const;
   void finish_cohorts(Instant t, std::vector<Kernel*>& done);
   void place_blocks(Group& group, Instant t);
+  void start_blocks(Group& group, Kernel& kernel, uint64_t blocks, Instant t);
+  Cohort* young_cohort(Group& group, const Kernel& kernel, Instant t);
   void set_rates(Group& group, Instant t);
   void share_bandwidth(Group& group);
   Nanos* clock_of_phase();

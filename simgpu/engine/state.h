@@ -112,6 +112,7 @@ struct Device::State {
   /// Begins the front operation; true when it is done at once.
   bool begin(Stream& s, Instant t);
   bool run_graph(Stream& s, Instant t);
+  uint64_t blocks_in_pack(const KernelWork& work, int64_t per_sm) const;
   bool begin_part(Stream& s, const KernelWork& work, Instant t);
   bool begin_part(Stream& s, const DeviceMemoryWork& work, Instant t);
   bool begin_part(Stream& s, const CopyWork& work, Instant t);

@@ -128,9 +128,21 @@ bool Device::State::run_graph(Stream& s, Instant t) {
   }
 }
 
+/// How many of `work`'s blocks count as one. Grids of very many very short blocks are taken in
+/// packs, so that no kernel makes more than about a million events a second.
+uint64_t Device::State::blocks_in_pack(const KernelWork& work, int64_t per_sm) const {
+  constexpr int64_t kShortNs = 1000;
+  constexpr uint64_t kManyWaves = 64;
+  const auto on_device = static_cast<uint64_t>(per_sm * profile.sm_count);
+  const int64_t ns = std::max<int64_t>(work.block_time.count(), 1);
+  if (ns >= kShortNs || work.blocks / on_device < kManyWaves) return 1;
+  return static_cast<uint64_t>((kShortNs + ns - 1) / ns);
+}
+
 bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant) {
-  const uint64_t blocks = std::max<uint64_t>(work.blocks, 1);
   const int64_t per_sm = std::clamp<int64_t>(work.blocks_per_sm, 1, profile.max_blocks_per_sm);
+  const uint64_t pack = blocks_in_pack(work, per_sm);
+  const uint64_t blocks = std::max<uint64_t>(work.blocks / pack + (work.blocks % pack != 0), 1);
   Kernel& kernel = s.kernel;
   kernel.tenant = &s.context->tenant;
   kernel.stream = s.id.value;
@@ -138,7 +150,8 @@ bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant) {
   kernel.block_parts = kSmParts / per_sm;
   kernel.blocks_waiting = blocks;
   kernel.cohorts = 0;
-  kernel.block_ns = static_cast<double>(std::max<int64_t>(work.block_time.count(), 1));
+  kernel.block_ns = static_cast<double>(std::max<int64_t>(work.block_time.count(), 1)) *
+                    static_cast<double>(pack);
   kernel.bytes_per_block = static_cast<double>(work.dram_bytes) / static_cast<double>(blocks);
   kernel.illegal_address = work.illegal_address;
   s.phase = Stream::Phase::kRunning;

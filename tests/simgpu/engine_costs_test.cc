@@ -34,6 +34,13 @@ struct BurnParameters {
   float scale = 2;
 };
 
+TEST(KernelCosts, TheBuiltInKernelsAreRead) {
+  CostTable costs;
+  const Status added = costs.add_file(CORUN_SOURCE_DIR "/workloads/synthetic/kernels/costs.json");
+  ASSERT_TRUE(added) << added.error().text();
+  EXPECT_NE(costs.find("corun_burn"), nullptr);
+}
+
 TEST(KernelCosts, ParametersStandAtTheirAlignedPlaces) {
   const CostTable costs = table(kBurn);
   const KernelCost& burn = *costs.find("burn");

@@ -51,6 +51,35 @@ TEST_F(EngineDevice, AGridRunsInWaves) {
   EXPECT_EQ(done_us(two_waves), 300);
 }
 
+TEST_F(EngineDevice, AGridOfVeryManyShortBlocksTakesFewEvents) {
+  const Lane lane = add_lane(device);
+  const KernelWork kernel{
+      .blocks = uint64_t{1056} * 1'000'000, .blocks_per_sm = 8, .block_time = Nanos(10)};
+  const OpId op = device.submit(lane.stream, kernel, 0, {});
+  run();
+  EXPECT_NEAR(done_us(op), 10'000, 1);
+  EXPECT_LT(device.events(), 30'000U);
+}
+
+TEST_F(EngineDevice, PackedKernelsStayInFewPieces) {
+  const Lane lane = add_lane(device);
+  uint64_t sm_us = 0;
+  for (uint64_t i = 0; i < 8; ++i) {
+    const StreamId stream = device.add_stream(lane.context, 0, {});
+    const KernelWork kernel{.blocks = 20'000 + 377 * i,
+                            .blocks_per_sm = 1 + static_cast<uint32_t>(i),
+                            .block_time = from_micros(static_cast<double>(17 + i))};
+    sm_us += kernel.blocks * (17 + i) / kernel.blocks_per_sm;
+    device.submit(stream, kernel, 0, {});
+  }
+  run();
+  EXPECT_EQ(log.size(), 8U);
+  EXPECT_LT(device.events(), 50'000U);
+  // Blocks that join others neither gain nor lose SM time.
+  const double expected = static_cast<double>(sm_us) * 1e-6 / 132;
+  EXPECT_NEAR(device.telemetry(at_s(10)).sm_seconds, expected, expected * 1e-4);
+}
+
 TEST_F(EngineDevice, StreamsOfAContextRunTogetherWhereThereIsRoom) {
   const Lane lane = add_lane(device);
   const StreamId other = device.add_stream(lane.context, 0, {});
