@@ -288,6 +288,7 @@ std::string lead(const Figures& figures) {
   for (const std::string& mode : modes_of(figures, false)) {
     modes += (modes.empty() ? "" : ", ") + mode;
   }
+  if (modes.empty()) modes = "no valid cell";
   return fmt::format("{} · driver {} · {} · {} mix{}, {} cells, {} valid", figures.gpu,
                      figures.driver, modes, mixes.size(), mixes.size() == 1 ? "" : "es", cells,
                      valid);

@@ -158,6 +158,7 @@ TEST_F(Report, ARunWithoutAnyValidCellMakesAPageThatSaysWhy) {
   const std::string html = read_file(report_of({folder_.path()}).html).value();
   EXPECT_NE(html.find("stopped by Ctrl-C"), std::string::npos);
   EXPECT_NE(html.find("0 of 2"), std::string::npos);
+  EXPECT_NE(html.find("no valid cell"), std::string::npos);
 }
 
 TEST_F(Report, PlotFilesAreWholeSvgWithTheirOwnStyles) {
