@@ -63,20 +63,23 @@ TEST_F(EngineDevice, AGridOfVeryManyShortBlocksTakesFewEvents) {
 
 TEST_F(EngineDevice, PackedKernelsStayInFewPieces) {
   const Lane lane = add_lane(device);
-  uint64_t sm_us = 0;
+  double sm_us = 0;
   for (uint64_t i = 0; i < 8; ++i) {
     const StreamId stream = device.add_stream(lane.context, 0, {});
-    const KernelWork kernel{.blocks = 20'000 + 377 * i,
+    const KernelWork kernel{.blocks = 5000 + 377 * i,
                             .blocks_per_sm = 1 + static_cast<uint32_t>(i),
-                            .block_time = from_micros(static_cast<double>(17 + i))};
-    sm_us += kernel.blocks * (17 + i) / kernel.blocks_per_sm;
-    device.submit(stream, kernel, 0, {});
+                            .block_time = Nanos(7000 + 1313 * static_cast<int64_t>(i))};
+    for (int k = 0; k < 50; ++k) {
+      device.submit(stream, kernel, 0, {});
+      sm_us +=
+          static_cast<double>(kernel.blocks) * to_micros(kernel.block_time) / kernel.blocks_per_sm;
+    }
   }
   run();
-  EXPECT_EQ(log.size(), 8U);
-  EXPECT_LT(device.events(), 50'000U);
+  EXPECT_EQ(log.size(), 400U);
+  EXPECT_LT(device.events(), log.size() * 500);
   // Blocks that join others neither gain nor lose SM time.
-  const double expected = static_cast<double>(sm_us) * 1e-6 / 132;
+  const double expected = sm_us * 1e-6 / 132;
   EXPECT_NEAR(device.telemetry(at_s(10)).sm_seconds, expected, expected * 1e-4);
 }
 
