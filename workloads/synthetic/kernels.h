@@ -16,7 +16,8 @@ inline constexpr unsigned kBlockThreads = 256;
 
 // What one block does in one iteration, as the source has it.
 inline constexpr double kBurnFlops = 2.0 * 32 * kBlockThreads;
-inline constexpr double kTensorFlops = 2.0 * 16 * 16 * 16 * 8 * (kBlockThreads / 32);
+inline constexpr double kWarpsInABlock = kBlockThreads / 32.0;
+inline constexpr double kTensorFlops = 2.0 * 16 * 16 * 16 * 8 * kWarpsInABlock;
 /// Bytes of one element of corun_l2_read and corun_dram_copy.
 inline constexpr uint64_t kElementBytes = 16;
 
