@@ -16,12 +16,14 @@ import elf
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NEWEST_GLIBC = (2, 36)  # Debian 12's; Ubuntu 24.04 has 2.39
-# Commands that must work without the build tree, and a word of their output.
+# Commands that must work without the build tree, and a word of their output. {out}: a new folder.
 COMMANDS = [
     (["bin/corun", "--version"], "corun"),
     (["bin/corun", "bench", "--help"], "--mode"),
     (["bin/corun", "doctor", "--gpu", "simulated"], "SIMULATED"),
     (["bin/corun-synthetic", "--help"], "train"),
+    (["bin/corun", "bench", "--mode", "time-slicing", "--tenant", "a=corun-synthetic train",
+      "--quick", "--duration", "500ms", "--gpu", "simulated", "--out", "{out}"], "SIMULATED"),
 ]
 
 
@@ -63,7 +65,8 @@ def check_commands(tree, commands):
     """Runs programs from a foreign folder and with an empty environment."""
     errors = []
     for command, word in commands:
-        done = subprocess.run([str(tree / command[0])] + command[1:], cwd="/", text=True,
+        arguments = [argument.replace("{out}", str(tree / "out")) for argument in command[1:]]
+        done = subprocess.run([str(tree / command[0])] + arguments, cwd="/", text=True,
                               env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
                               capture_output=True, timeout=60, check=False)
         if done.returncode != 0 or word not in done.stdout:

@@ -45,7 +45,7 @@ BANNED = [
     (r"(?<![\w.>:_])assert\s*\(", "CORUN_CHECK of core/check.h", ()),
     (r"\bthrow\b", "Result of core/result.h", ()),
     (r"\busing\s+namespace\s+std\b", "names with std::", ()),
-    (r"\bstd::signal\s*\(|(?<![\w.>:])signal\s*\(\s*SIG\w+\s*,(?!\s*SIG_)", "sigaction", ()),
+    (r"(?<![\w.>])(?:std::)?signal\s*\(\s*SIG\w+\s*,(?!\s*SIG_)", "sigaction", ()),
     (r"\.detach\s*\(\s*\)", "std::jthread, joined", ()),
     (r"\bgmtime\s*\(|\blocaltime\s*\(|\bstrtok\s*\(", "the _r variant", ()),
 ]

@@ -38,7 +38,7 @@ def resolved(path):
     """{soname: path} of all libraries that the loader takes, also indirectly; None: not found."""
     found = {}
     for line in _run("ldd", str(path), env={"PATH": "/usr/bin:/bin"}).splitlines():
-        match = re.match(r"\s*(\S+) => (not found|\S+)", line)
+        match = re.match(r"\s*(\S+) => (not found|.+?)(?: \(0x[0-9a-f]+\))?$", line)
         if match:
             name, where = match.groups()
             found[name] = None if where == "not found" else where

@@ -1,8 +1,10 @@
 // A workload without a GPU that speaks the row protocol, and breaks it on request:
 //   fake_tenant BEHAVIOUR [RATE]
 // Its figures are exact: RATE items/s, requests of 1 ms that start on time.
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -27,7 +29,7 @@ struct Behaviour {
 };
 
 void raw(const std::string& text) {
-  std::FILE* rows = std::fopen(std::getenv(corun::kEnvRows), "w");
+  std::FILE* rows = std::fopen(corun::environment(corun::kEnvRows).value_or("").c_str(), "w");
   if (rows == nullptr) std::exit(9);
   std::fwrite(text.data(), 1, text.size(), rows);
   std::fclose(rows);
@@ -62,7 +64,7 @@ corun::RequestsMessage requests(const Behaviour& behaviour, const StartCommand& 
 void run_window(RowWriter& writer, const Behaviour& behaviour, const StartCommand& start) {
   corun::sleep_until(start.at);
   if (behaviour.is("exits-early")) {
-    std::fprintf(stderr, "something broke\n");
+    fmt::print(stderr, "something broke\n");
     std::exit(3);
   }
   if (behaviour.is("garbage")) raw("this is not JSON\n");
@@ -120,7 +122,7 @@ int speak(const Behaviour& behaviour) {
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   Behaviour behaviour{.name = argv[1]};
-  if (argc > 2) behaviour.rate = std::atof(argv[2]);
+  if (argc > 2) std::from_chars(argv[2], argv[2] + std::strlen(argv[2]), behaviour.rate);
   if (behaviour.is("silent")) hang();
   if (behaviour.is("ignores-stop")) std::signal(SIGTERM, SIG_IGN);
   return speak(behaviour);
