@@ -113,7 +113,7 @@ class DramAggressor final : public KernelAggressor {
     return {};
   }
   Status launch(uint32_t kib) override {
-    const uint64_t bytes = std::min<uint64_t>(uint64_t{kib} * kKiB, source_.bytes());
+    const uint64_t bytes = part_bytes(kib);
     if (offset_ + bytes > source_.bytes()) offset_ = 0;
     const uint64_t at = offset_;
     offset_ += bytes;
@@ -123,12 +123,15 @@ class DramAggressor final : public KernelAggressor {
   }
   uint32_t least_amount() const override { return 64 * 1024; }
   std::string achieved(double kernels_per_s) const override {
-    const double moved = 2.0 * static_cast<double>(kKiB) * amount();
+    const double moved = 2.0 * static_cast<double>(part_bytes(amount()));
     return fmt::format("{:.3f} TB/s read and written, through {}", kernels_per_s * moved / kTera,
                        format_bytes(source_.bytes() + target_.bytes()));
   }
 
  private:
+  uint64_t part_bytes(uint32_t kib) const {
+    return std::min<uint64_t>(uint64_t{kib} * kKiB, source_.bytes());
+  }
   gpu::DeviceMemory source_, target_;
   uint64_t offset_ = 0;
 };

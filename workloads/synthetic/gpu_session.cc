@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/stats/steady.h"
+
 namespace corun::synthetic {
 
 namespace {
 
-constexpr uint32_t kClockRaisingIterations = 256;
+// About 20 ms of work on a recent GPU.
+constexpr uint32_t kClocksIterations = 4096;
+constexpr int kClocksLaunches = 20;
+constexpr Nanos kClocksLimit = std::chrono::seconds(1);
 
 int priority_value(StreamPriority priority, gpu::Context::PriorityRange range) {
   switch (priority) {
@@ -85,14 +90,19 @@ Result<double> GpuSession::time_on_gpu(const std::function<Status()>& enqueue, i
   return best;
 }
 
-Status GpuSession::raise_clocks(StateArgument state, uint64_t& launches, Nanos length) const {
-  const Instant end = monotonic_now() + length;
-  while (monotonic_now() < end) {
-    for (int i = 0; i < 8; ++i, ++launches) {
-      CORUN_TRY(kernels_->burn(stream_->get(), 8 * sm_count_, state, kClockRaisingIterations));
+Status GpuSession::raise_clocks(StateArgument state, uint64_t& launches) const {
+  const Instant end = monotonic_now() + kClocksLimit;
+  const auto chunk = [&]() -> Status {
+    for (int i = 0; i < kClocksLaunches; ++i, ++launches) {
+      CORUN_TRY(kernels_->burn(stream_->get(), 8 * sm_count_, state, kClocksIterations));
     }
-    CORUN_TRY(stream_->synchronize());
-  }
+    return {};
+  };
+  stats::SteadyState steady(3, 0.01);
+  do {
+    CORUN_ASSIGN(const double chunk_us, time_on_gpu(chunk, 1));
+    if (steady.add(chunk_us)) break;
+  } while (monotonic_now() < end);
   return {};
 }
 

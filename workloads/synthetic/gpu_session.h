@@ -39,9 +39,9 @@ class GpuSession {
   /// GPU time in microseconds of what `enqueue` puts into the stream: the shortest of several
   /// tries, since anything else on the GPU or the host only makes a try longer.
   Result<double> time_on_gpu(const std::function<Status()>& enqueue, int tries) const;
-  /// Keeps the GPU busy for about `length`, so that its clocks have risen before something is
-  /// timed.
-  Status raise_clocks(StateArgument state, uint64_t& launches, Nanos length) const;
+  /// Keeps the GPU busy until the same work takes the same time again and again (1 s at most), so
+  /// that its clocks have risen before something is timed. Adds its launches to `launches`.
+  Status raise_clocks(StateArgument state, uint64_t& launches) const;
 
  private:
   GpuSession(std::unique_ptr<gpu::Driver> driver, bool spin, unsigned wait_flag)

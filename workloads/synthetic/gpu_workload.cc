@@ -8,7 +8,6 @@
 namespace corun::synthetic {
 
 namespace {
-constexpr Nanos kClockRaise = std::chrono::milliseconds(60);
 constexpr int kTries = 4;
 /// A timed chain of launches lasts about so long, and has at least so many: what the first launch
 /// costs must not count.
@@ -38,7 +37,7 @@ Status GpuWorkload::burn(uint32_t blocks, uint32_t iterations) {
 
 Result<Calibration> GpuWorkload::calibrate_burn(uint32_t blocks, double kernel_us) {
   uint64_t launches = 0;
-  const Status raised = gpu_->raise_clocks(state().argument(), launches, kClockRaise);
+  const Status raised = gpu_->raise_clocks(state().argument(), launches);
   state().launched(launches);
   CORUN_TRY(raised);
   CORUN_ASSIGN(const Calibration found,
