@@ -155,7 +155,8 @@ Passage initialise(TenantGroup& group, GpuWatch& watch, const Windows& windows) 
 
 Passage warm_up(TenantGroup& group, const Windows& windows) {
   WarmCommand command{.max_s = to_seconds(windows.max_warm),
-                      .window_s = to_seconds(windows.warm_window)};
+                      .window_s = to_seconds(windows.warm_window),
+                      .tolerance = windows.warm_tolerance};
   for (Tenant& tenant : group.tenants()) {
     if (tenant.phase() == Phase::kReady) continue;  // silent
     tenant.warm(command);

@@ -82,6 +82,7 @@ Windows Windows::quick() {
   windows.min_turn = std::chrono::milliseconds(750);
   windows.warm_window = std::chrono::milliseconds(250);
   windows.max_warm = std::chrono::seconds(5);
+  windows.warm_tolerance = 10;  // three windows, whether they agree or not
   windows.start_timeout = std::chrono::seconds(30);
   windows.patience = std::chrono::seconds(5);
   return windows;
@@ -172,6 +173,7 @@ Json plan_to_json(const Matrix& matrix) {
           {"min_turn_s", to_seconds(windows.min_turn)},
           {"warm_window_s", to_seconds(windows.warm_window)},
           {"max_warm_s", to_seconds(windows.max_warm)},
+          {"warm_tolerance", windows.warm_tolerance},
           {"cells", matrix.cells.size()}};
 }
 

@@ -27,6 +27,7 @@ struct Windows {
   Nanos min_turn = std::chrono::seconds(2);  ///< shortest turn of a mode that takes turns
   Nanos warm_window = std::chrono::seconds(1);
   Nanos max_warm = std::chrono::seconds(10);
+  double warm_tolerance = 0.02;                     ///< of three warm-up windows in a row
   Nanos start_timeout = std::chrono::seconds(120);  ///< until a workload is initialised
   Nanos patience = std::chrono::seconds(10);        ///< how late an answer or an end may come
 

@@ -190,6 +190,9 @@ Result<Command> parse_warm(const Reader& in) {
   WarmCommand c;
   CORUN_ASSIGN(c.max_s, in.number("max_s"));
   CORUN_ASSIGN(c.window_s, in.number("window_s"));
+  if (in.has("tolerance")) {
+    CORUN_ASSIGN(c.tolerance, in.number("tolerance"));
+  }
   return Command(c);
 }
 
@@ -275,7 +278,8 @@ Json json_of(const NoteMessage& m) { return {{"type", "note"}, {"text", m.text}}
 Json json_of(const ErrorMessage& m) { return {{"type", "error"}, {"text", m.text}}; }
 
 Json json_of(const WarmCommand& c) {
-  return {{"cmd", "warm"}, {"max_s", c.max_s}, {"window_s", c.window_s}};
+  return {
+      {"cmd", "warm"}, {"max_s", c.max_s}, {"window_s", c.window_s}, {"tolerance", c.tolerance}};
 }
 Json json_of(const StartCommand& c) {
   return {{"cmd", "start"},

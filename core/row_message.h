@@ -74,6 +74,7 @@ std::string to_line(const Message& message);
 struct WarmCommand {
   double max_s = 10;
   double window_s = 1;
+  double tolerance = 0.02;  ///< of three consecutive windows: largest minus smallest over the mean
   bool operator==(const WarmCommand&) const = default;
 };
 struct StartCommand {

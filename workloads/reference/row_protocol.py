@@ -123,14 +123,14 @@ class Log:
                          "end_us": [self._micros(max(r)) for r in part]})
 
 
-def warm_up(workload, max_s, window_s):
-    """The last rate, once three consecutive windows agree within 2 %."""
+def warm_up(workload, max_s, window_s, tolerance=0.02):
+    """The last rate, once three consecutive windows agree within the tolerance."""
     end, figures = time.monotonic() + max_s, []
     while True:
         rate, settling = workload.warm(window_s)
         figures.append(settling)
         last = figures[-3:]
-        if len(last) == 3 and max(last) - min(last) <= 0.02 * statistics.fmean(last):
+        if len(last) == 3 and max(last) - min(last) <= tolerance * statistics.fmean(last):
             return rate
         if time.monotonic() >= end:
             raise RuntimeError(f"not warm after {max_s:g} s: the last rates are "
@@ -161,7 +161,8 @@ def _follow(workload, write, commands):
         if command["cmd"] == "stop":
             return
         if command["cmd"] == "warm":
-            rate = warm_up(workload, command["max_s"], command["window_s"])
+            rate = warm_up(workload, command["max_s"], command["window_s"],
+                           command.get("tolerance", 0.02))
             answer = {"type": "ready", "kind": workload.kind, "unit": workload.unit, "rate": rate}
         else:
             window = Window(command["window"], command["at_ns"], command["seconds"],

@@ -33,8 +33,8 @@ Status write_notes(Workload& workload, RowWriter& rows) {
 }
 
 Status answer_warm(Workload& workload, RowWriter& rows, const WarmCommand& command) {
-  CORUN_ASSIGN(const double rate,
-               warm_up(workload, from_seconds(command.max_s), from_seconds(command.window_s)));
+  CORUN_ASSIGN(const double rate, warm_up(workload, from_seconds(command.max_s),
+                                          from_seconds(command.window_s), command.tolerance));
   CORUN_TRY(write_notes(workload, rows));
   return rows.write(ReadyMessage{workload.kind(), workload.unit(), rate});
 }
@@ -88,10 +88,10 @@ Status follow_commands(Workload& workload, RowWriter& rows) {
 
 }  // namespace
 
-Result<double> warm_up(Workload& workload, Nanos limit, Nanos window) {
+Result<double> warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance) {
   const Instant end = monotonic_now() + limit;
   CORUN_TRY(workload.calibrate());
-  stats::SteadyState steady;
+  stats::SteadyState steady(3, tolerance);
   do {
     CORUN_ASSIGN(const WarmFigures figures, workload.warm(window));
     if (!figures.settling || steady.add(*figures.settling)) return figures.rate;

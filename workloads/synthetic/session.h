@@ -17,6 +17,6 @@ Status run_alone(Workload& workload, const CommonOptions& options);
 
 /// Calibrates, then warms in windows of `window` until the rate is steady; returns the last rate.
 /// Errors (failed): not steady within `limit`, naming the last rates.
-Result<double> warm_up(Workload& workload, Nanos limit, Nanos window);
+Result<double> warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance = 0.02);
 
 }  // namespace corun::synthetic
