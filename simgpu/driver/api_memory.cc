@@ -13,7 +13,7 @@ namespace {
 
 // A pageable source up to this size is copied away at the call; the call waits for a larger one
 // (CUDA driver API, "API synchronization behavior").
-constexpr size_t kStagedBytes = 64 * 1024;
+constexpr size_t kStagedBytes = size_t{64} * 1024;
 constexpr uint64_t kMostBytes = uint64_t{1} << 47;
 
 enum class Wait { kNo, kYes };

@@ -40,7 +40,7 @@ bool gather(const Function& function, const LaunchRequest& request,
   }
   const void* buffer = nullptr;
   size_t given = 0;
-  for (void** item = request.extra; *item != reinterpret_cast<void*>(kExtraEnd); item += 2) {
+  for (void** item = request.extra; reinterpret_cast<uintptr_t>(*item) != kExtraEnd; item += 2) {
     const auto key = reinterpret_cast<uintptr_t>(item[0]);
     if (key == kExtraBuffer) buffer = item[1];
     if (key == kExtraSize) given = *static_cast<const size_t*>(item[1]);

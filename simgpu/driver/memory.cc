@@ -124,7 +124,8 @@ std::byte* MemoryMap::find(uint64_t address, uint64_t bytes) const {
       return live && bytes <= limit - offset ? block.bytes() + offset : nullptr;
     }
   }
-  auto* host = reinterpret_cast<std::byte*>(address);  // page-locked: the same on both sides
+  // Page-locked memory has the same address on both sides.
+  auto* host = reinterpret_cast<std::byte*>(address);  // NOLINT(performance-no-int-to-ptr)
   return is_host_locked(host, bytes) ? host : nullptr;
 }
 

@@ -183,6 +183,6 @@ extern "C" const char* nvmlErrorString(corun::nvml::Code code) {
     CORUN_NVML_CODES(CORUN_SIM_MEANING)
 #undef CORUN_SIM_MEANING
     default:
-      return "unknown error";
+      return "a code that this driver does not know";
   }
 }

@@ -46,7 +46,8 @@ Code Library::shutdown() {
 }
 
 nvml::DeviceHandle Library::handle_of(uint32_t index) const {
-  return reinterpret_cast<nvml::DeviceHandle>(uintptr_t{index} + 1);
+  // A handle is no address, only a number that is never null.
+  return reinterpret_cast<nvml::DeviceHandle>(uintptr_t{index} + 1);  // NOLINT
 }
 
 Code Library::index_of(nvml::DeviceHandle handle, uint32_t* index) const {

@@ -1,6 +1,7 @@
 // corun-simgpud: one simulated node (docs/simulated-gpu.md).
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -100,6 +101,14 @@ Status tell_ready(const Options& options) {
   return {};
 }
 
+/// A descriptor for each connection: as many as the system lets this process have.
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 Status run(const Options& options) {
   CORUN_ASSIGN(Profile profile, find_profile(options.profile));
   CORUN_ASSIGN(CostTable costs, read_costs(options.costs));
@@ -110,10 +119,11 @@ Status run(const Options& options) {
   CORUN_ASSIGN(loop_options.stop_on, stop_descriptors(options));
   CORUN_ASSIGN(loop_options.listener, listen_in_folder(options.node));
   prctl(PR_SET_TIMERSLACK, 1UL);
+  allow_many_descriptors();
   Loop loop(std::move(loop_options));
   Node node(std::move(profile), options.gpus, std::move(costs), monotonic_now(), loop);
   CORUN_TRY(tell_ready(options));
-  const Status served = loop.serve(node);
+  Status served = loop.serve(node);
   fs::remove(fs::path(options.node) / "ready", error);
   fs::remove(fs::path(options.node) / "socket", error);
   if (made) fs::remove(options.node, error);  // only when nothing else is in it
