@@ -43,5 +43,11 @@ TEST(Waiter, APastMomentTakesNoTime) {
   EXPECT_GE(Waiter(true).until(Instant{0}), before);
 }
 
+TEST(Waiting, OnlyAMachineWithManyProcessorsSpendsThemOnWaiting) {
+  EXPECT_EQ(spin_margin(false, 64), Nanos(0));
+  EXPECT_EQ(spin_margin(true, 2), kShortSpin);
+  EXPECT_EQ(spin_margin(true, kProcessorsForLongSpin), kLongSpin);
+}
+
 }  // namespace
 }  // namespace corun::synthetic

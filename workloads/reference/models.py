@@ -90,7 +90,7 @@ class Gpt2(nn.Module):
 class Transformer(nn.Module):
     """Encoder-decoder of 6 + 6 layers, fed with one sequence on both sides; gives logits."""
 
-    def __init__(self, vocabulary=32768, positions=128):
+    def __init__(self, vocabulary=32768, positions=512):
         super().__init__()
         self.embedding = Embedding(vocabulary, positions)
         self.encoder = nn.Sequential(*[Block() for _ in range(LAYERS // 2)])
@@ -117,7 +117,7 @@ def make(name):
 
 
 def sequence_length(name):
-    return {"bert-base": 128, "gpt2": 1024, "transformer": 128}[name]
+    return {"bert-base": 128, "gpt2": 1024, "transformer": 512}[name]
 
 
 def random_input(name, batch):

@@ -179,6 +179,7 @@ def run(workload, seconds=10):
         import alone
         return alone.run(workload, seconds)
     rows, commands = _open("CORUN_ROWS", "w"), _open("CORUN_CONTROL", "r")
+    sys.setswitchinterval(5e-5)  # the thread that writes rows must not hold up the measured loop
 
     def write(line):
         rows.write(json.dumps(line, separators=(",", ":")) + "\n")

@@ -35,13 +35,14 @@ unsigned gpu_wait_flag(WaitChoice choice, const Processors& processors) {
   return cuda::kContextScheduleBlockingSync;
 }
 
-Waiter::Waiter(bool spin) : spin_(spin) {
+Waiter::Waiter(bool spin)
+    : margin_(spin_margin(spin, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)))) {
   // 1 ns of slack: the kernel's default of 50 us would be added to each sleep. See prctl(2).
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
 Instant Waiter::until(Instant due) const {
-  sleep_until(spin_ ? due - kSpinMargin : due);
+  sleep_until(due - margin_);
   Instant now = monotonic_now();
   while (now < due) now = monotonic_now();
   return now;
