@@ -120,6 +120,8 @@ Status run(const Options& options) {
   CORUN_ASSIGN(loop_options.listener, listen_in_folder(options.node));
   prctl(PR_SET_TIMERSLACK, 1UL);
   allow_many_descriptors();
+  // It stands for hardware: where the system allows it, it goes before the programs that it serves.
+  if (setpriority(PRIO_PROCESS, 0, -15) != 0) log::debug("no priority: {}", std::strerror(errno));
   Loop loop(std::move(loop_options));
   Node node(std::move(profile), options.gpus, std::move(costs), monotonic_now(), loop);
   CORUN_TRY(tell_ready(options));
