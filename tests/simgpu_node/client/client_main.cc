@@ -28,12 +28,12 @@ std::string name_of(cu::Code code) {
   return name == nullptr ? "?" : name;
 }
 
-/// Holds `mib` MiB of device memory and, with work, a kernel that runs for an hour of GPU time.
+/// Holds `mib` MiB of device memory and, with work, a kernel that fills the GPU for ten minutes.
 int hold(uint64_t mib, bool with_work) {
   Fixture gpu;
   cu::DevicePtr memory = 0;
   if (gpu.code == cu::Code::kSuccess) gpu.code = gpu.driver.cuMemAlloc(&memory, mib << 20);
-  if (gpu.code == cu::Code::kSuccess && with_work) gpu.code = gpu.launch_burn(600'000'000);
+  if (gpu.code == cu::Code::kSuccess && with_work) gpu.code = gpu.launch_burn(600'000'000, 264);
   report(gpu.code == cu::Code::kSuccess ? "holding" : name_of(gpu.code));
   while (true) pause();
 }
