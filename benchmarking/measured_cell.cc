@@ -217,9 +217,8 @@ void settle(MeasuredCell& cell, const BracketBook& solos, const VoidLimits& limi
     settle_mix(cell, solos);
   }
   std::vector<Violation> reasons = void_reasons(cell.facts, limits);
-  std::vector<Violation> advice = broken_rules(cell.facts, limits);
-  std::erase_if(advice, [](const Violation& violation) { return !violation.advisory; });
-  cell.advice = reason_text(advice);
+  cell.advice = broken_rules(cell.facts, limits);
+  std::erase_if(cell.advice, [](const Violation& violation) { return !violation.advisory; });
   cell.record.valid = reasons.empty();
   cell.record.reason = reason_text(reasons);
   for (ResultRow& row : cell.rows) {

@@ -44,7 +44,7 @@ struct MeasuredCell {
   CellFacts facts;
   std::vector<ResultRow> rows;
   CellRecord record;
-  std::string advice;  ///< reasons that would void it in a full run
+  std::vector<Violation> advice;  ///< what would void it in a full run
 };
 
 /// Figures without progress. `seed` is of the bootstraps.

@@ -164,8 +164,10 @@ Result<RunSummary> Runner::run() {
   }
   progress_.finish();
   for (const MeasuredCell& cell : cells_) {
-    if (cell.advice.empty()) continue;
-    summary_.advice.push_back(fmt::format("{}: {}", cell.identity.id, cell.advice));
+    if (!cell.advice.empty()) ++summary_.advised_cells;
+    for (const Violation& violation : cell.advice) {
+      summary_.advice.insert(fmt::format("{} of {}", violation.rule, violation.workload));
+    }
   }
   return summary_;
 }

@@ -31,8 +31,10 @@ struct RunSummary {
   bool interrupted = false;
   size_t cells = 0;  ///< completed, void ones included
   size_t void_cells = 0;
-  /// What a full run would have voided (quick runs only): "b0.mps.cycle-4: infer: ...".
-  std::vector<std::string> advice;
+  /// Quick runs only: cells that a full run would have voided, and for what
+  /// ("generator-lag of infer").
+  size_t advised_cells = 0;
+  std::set<std::string> advice;
 };
 
 /// Runs the cells. `modes`: every mode of the matrix by name, and "exclusive", under which solo

@@ -38,7 +38,7 @@ constexpr char kHelp[] =
     "  --tenant NAME=CMD    any command as a workload; may be repeated\n"
     "  --ready-after TIME   when a silent --tenant counts as ready (default: its first GPU "
     "memory)\n"
-    "  --duration TIME      measured window of a cell (30s; --quick: 3s)\n"
+    "  --duration TIME      measured window of a cell (30s; --quick: 5s)\n"
     "  --reps N             repetitions in random, balanced order (5; --quick: 1)\n"
     "  --seed N             of order and arrivals (1)\n"
     "  --quick              one look with short windows, timing rules only told\n"
@@ -150,9 +150,9 @@ Result<RunSummary> measure_all(Bench& bench, ResultsWriter& writer, const Interr
 
 void say_quick(const RunSummary& summary, Console& console) {
   console.out << "quick: one launch of short windows, a look and no figures to be quoted\n";
-  for (const std::string& advice : summary.advice) {
-    console.out << "a full run would void " << advice << "\n";
-  }
+  if (summary.advised_cells == 0) return;
+  console.out << fmt::format("a full run would void {} of its {} cells, for {}\n",
+                             summary.advised_cells, summary.cells, fmt::join(summary.advice, ", "));
 }
 
 Status show(const Bench& bench, const RunSummary& summary, Console& console) {
