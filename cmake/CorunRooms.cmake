@@ -51,6 +51,7 @@ function(corun_tests name)
     add_dependencies(test_${name} ${ARG_NEEDS})
   endif()
   gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+    NO_PRETTY_VALUES
     PROPERTIES TIMEOUT 120 LABELS ${name})
 endfunction()
 
