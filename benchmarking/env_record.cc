@@ -76,6 +76,7 @@ Json to_json(const EnvRecord& env, const Matrix& matrix) {
            {{"generator_lag_us", limits.lag_us},
             {"generator_lag_of_solo_p99", limits.lag_of_solo_p99},
             {"bracket_drift", limits.bracket_drift},
+            {"p50_drift_us", limits.p50_drift_us},
             {"min_clock_share", limits.min_clock_share},
             {"max_silence_s", limits.max_silence_s},
             {"timing_voids", limits.timing_voids}}},

@@ -132,6 +132,7 @@ void settle_tenant(MeasuredCell& cell, size_t i, const BracketBook& solos, bool 
   TenantFacts& facts = cell.facts.tenants[i];
   Brackets brackets = solos.around(cell.solo_identities[i], cell.identity.rep);
   std::optional<SoloRun> solo = brackets.reference();
+  facts.solo_p50_ms = solo ? solo->p50_ms : std::nullopt;
   facts.solo_p99_ms = solo ? solo->p99_ms : std::nullopt;
   facts.solo_rate_drift = brackets.rate_drift();
   facts.solo_p50_drift = brackets.p50_drift();

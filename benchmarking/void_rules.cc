@@ -83,14 +83,18 @@ void check_brackets(const TenantFacts& tenant, const VoidLimits& limits,
     found.push_back({.rule = rule, .workload = tenant.workload, .text = std::move(text)});
   };
   if (tenant.solo_missing) add("bracket-missing", "a solo run beside this block is void");
-  auto drifted = [&](std::optional<double> drift) {
-    return drift && std::abs(*drift) > limits.bracket_drift;
+  auto drifted = [](std::optional<double> drift, double bound) {
+    return drift && std::abs(*drift) > bound;
   };
-  if (drifted(tenant.solo_rate_drift)) {
+  if (drifted(tenant.solo_rate_drift, limits.bracket_drift)) {
     add(kDriftRule, fmt::format("its solo rate changed by {:+.1f} % over the block",
                                 100 * *tenant.solo_rate_drift));
   }
-  if (drifted(tenant.solo_p50_drift)) {
+  double p50_bound = limits.bracket_drift;
+  if (tenant.solo_p50_ms && *tenant.solo_p50_ms > 0) {
+    p50_bound = std::max(p50_bound, limits.p50_drift_us / (1e3 * *tenant.solo_p50_ms));
+  }
+  if (drifted(tenant.solo_p50_drift, p50_bound)) {
     add(kDriftRule, fmt::format("its solo p50 changed by {:+.1f} % over the block",
                                 100 * *tenant.solo_p50_drift));
   }

@@ -14,7 +14,8 @@ namespace corun::benchmarking {
 struct VoidLimits {
   double lag_us = 50;             ///< p99 of the load generator's lateness, or
   double lag_of_solo_p99 = 0.02;  ///< this part of the solo p99, whichever is more
-  double bracket_drift = 0.02;    ///< of solo rate and p50, before against after
+  double bracket_drift = 0.02;    ///< of solo rate and p50, before against after; of p50 at least
+  double p50_drift_us = 50;       ///< this much, the grain of host timing (docs/adr/0004)
   double min_clock_share = 0.75;  ///< SM clock of a busy sample in a solo run over the highest
   double max_silence_s = 2.0;     ///< between two progress lines inside the window
   /// Whether lateness of the generator and drift of the brackets void a cell. In a quick look,
@@ -45,6 +46,7 @@ struct TenantFacts {
   double window_s = 0;                         ///< length of its window; 0 = it had none
   double longest_silence_s = 0;                ///< between progress lines inside the window
   std::optional<double> generator_lag_p99_us;  ///< open loop
+  std::optional<double> solo_p50_ms;           ///< of the bracketing solo runs
   std::optional<double> solo_p99_ms;           ///< of the bracketing solo runs
   std::optional<bool> checksum_ok;
   /// after/before - 1 of the bracketing solo runs.

@@ -91,6 +91,16 @@ INSTANTIATE_TEST_SUITE_P(
              [](CellFacts& f) { f.tenants[0].solo_rate_drift = -0.019; }},
         Rule{"bracket-drift", [](CellFacts& f) { f.tenants[0].solo_p50_drift = 0.021; },
              [](CellFacts& f) { f.tenants[0].solo_p50_drift = 0.019; }},
+        // 50 us of a short p50 are more than 2 %.
+        Rule{"bracket-drift",
+             [](CellFacts& f) {
+               f.tenants[0].solo_p50_ms = 0.5;
+               f.tenants[0].solo_p50_drift = 0.101;
+             },
+             [](CellFacts& f) {
+               f.tenants[0].solo_p50_ms = 0.5;
+               f.tenants[0].solo_p50_drift = 0.099;
+             }},
         Rule{"bracket-missing", [](CellFacts& f) { f.tenants[0].solo_missing = true; }, nothing},
         Rule{"foreign-process", [](CellFacts& f) { f.foreign_processes = {"PID 4711"}; }, nothing},
         Rule{"gpu-event", [](CellFacts& f) { f.gpu_events = {"Xid 31"}; }, nothing},
