@@ -185,6 +185,7 @@ Passage run_together(TenantGroup& group, const Windows& windows, std::span<const
   }
   Wait wait = group.wait_until(at);
   std::vector<std::optional<CpuSample>> before;
+  before.reserve(tenants.size());
   for (const Tenant& tenant : tenants) before.push_back(cpu_of(tenant));
   if (wait == Wait::kReached && window >= kLongWindow) {
     wait = group.wait_until(at + window / 2);

@@ -59,8 +59,9 @@ std::optional<SoloRun> solo_run(const TenantFigures& figures) {
   return run;
 }
 
-void BracketBook::add(const std::string& identity, size_t bracket, std::optional<SoloRun> run) {
-  runs_[{identity, bracket}] = std::move(run);
+void BracketBook::add(const std::string& identity, size_t bracket,
+                      const std::optional<SoloRun>& run) {
+  runs_[{identity, bracket}] = run;
 }
 
 bool BracketBook::has(const std::string& identity, size_t bracket) const {

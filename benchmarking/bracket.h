@@ -37,7 +37,7 @@ std::optional<SoloRun> solo_run(const TenantFigures& figures);
 /// Solo runs of a whole run, by workload identity and bracket number.
 class BracketBook {
  public:
-  void add(const std::string& identity, size_t bracket, std::optional<SoloRun> run);
+  void add(const std::string& identity, size_t bracket, const std::optional<SoloRun>& run);
   /// Whether this solo run took place (valid or not).
   bool has(const std::string& identity, size_t bracket) const;
   /// Those around block `rep`.

@@ -97,6 +97,7 @@ std::vector<std::vector<size_t>> williams_design(size_t count) {
   std::vector<std::vector<size_t>> rows;
   for (size_t shift = 0; shift < count; ++shift) {
     std::vector<size_t> row;
+    row.reserve(count);
     for (size_t value : first) row.push_back((value + shift) % count);
     rows.push_back(row);
     if (count % 2 == 1 && count > 1) rows.emplace_back(row.rbegin(), row.rend());
