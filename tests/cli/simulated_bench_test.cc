@@ -128,6 +128,51 @@ TEST_F(SimulatedBench, CtrlCLeavesNothingBehindAndResumeGoesOn) {
   EXPECT_NE(again.err.find("0 cells"), std::string::npos) << again.err;
 }
 
+TEST_F(SimulatedBench, AfterASigkillNothingRunsOnAndTheNextRunUndoesTheMode) {
+  std::vector<std::string> line{"bench", "--quick", "--gpu", "simulated",  "--workloads",
+                                "1",     "--mode",  "mps",   "--duration", "60s"};
+  ProcessOptions options = corun(with_out(line, out()));
+  options.argv.insert(options.argv.end(), {"--mix", "scaling"});
+  options.err = Stream::pipe();
+  options.out = Stream::null();
+  // The solo run comes first: its window is as long, so the plan in force is the exclusive one.
+  auto process = Process::start(options);
+  ASSERT_TRUE(process) << process.error().text();
+  ASSERT_TRUE(wait_for_text(process->err_fd(), "[1/3] solo"));
+  fs::path applied = folder_.path() / "corun/applied";
+  Instant deadline = monotonic_now() + kPatience;
+  auto pause = [] { wait_readable({}, monotonic_now() + std::chrono::milliseconds(20)); };
+  while (!fs::exists(applied) || fs::is_empty(applied)) {
+    ASSERT_LT(monotonic_now(), deadline);
+    pause();
+  }
+  kill(process->pid(), SIGKILL);
+  ASSERT_TRUE(process->wait(kPatience));
+  while (!process->pids().empty()) {
+    ASSERT_LT(monotonic_now(), deadline) << "processes are left over";
+    pause();
+  }
+  CommandOutput next = ran(with_out({"bench", "--quick", "--gpu", "simulated", "--workloads", "1",
+                                     "--mode", "exclusive", "--duration", "300ms"},
+                                    folder_.path() / "next"));
+  EXPECT_EQ(next.status.code, 0) << next.err;
+  EXPECT_NE(next.err.find("left behind"), std::string::npos) << next.err;
+  EXPECT_TRUE(runtime_dir_is_clean());
+}
+
+TEST_F(SimulatedBench, ExhaustedGpuMemoryVoidsTheCellWithTheReason) {
+  CommandOutput output =
+      ran(with_out({"bench", "--quick", "--gpu", "simulated", "--mode", "time-slicing",
+                    "--duration", "300ms", "--tenant", "a=corun-synthetic train --memory 60GiB",
+                    "--tenant", "b=corun-synthetic train --memory 40GiB"},
+                   out()));
+  EXPECT_EQ(output.status.code, 1);
+  EXPECT_NE(output.err.find("out of memory"), std::string::npos) << output.err;
+  auto results = benchmarking::load_results(out());
+  ASSERT_TRUE(results);
+  EXPECT_EQ(results->cells.size(), 5U);  // the solo runs fit, and are kept
+}
+
 TEST_F(SimulatedBench, AnyCommandIsATenant) {
   CommandOutput output = ran(with_out(
       {"bench", "--quick", "--gpu", "simulated", "--mode", "time-slicing", "--duration", "400ms",
