@@ -7,8 +7,8 @@
 
 ResNet-50 in mixed precision (bfloat16 with FP32 weights), gpt2 and transformer in bfloat16: with
 autocast their many small casts would make the host, not the device, set the pace. Each step copies
-its batch to the device. The checksum is of a frozen copy of the model: its answer to a fixed input must be the same
-before and after the window, bit by bit, and the loss must be finite.
+its batch to the device. The checksum is of a frozen copy of the model: its answer to a fixed input
+must be the same before and after the window, bit by bit, and the loss must be finite.
 """
 
 import argparse
