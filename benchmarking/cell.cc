@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/files.h"
+#include "core/log.h"
 #include "core/process_tree.h"
 #include "modes/applied.h"
 
@@ -102,6 +103,8 @@ Status CellRun::set_up() {
 
 Status CellRun::start_tenants(const std::filesystem::path& channel_dir) {
   CpuPlan cpus = partition_cpus(site_.cpus, static_cast<int>(request_.tenants.size()));
+  // What the harness does must not take processor time from what it measures.
+  CORUN_TRY(pin_this_process(cpus.harness));
   std::vector<Share> shares = shares_of(request_.tenants);
   for (size_t i = 0; i < request_.tenants.size(); ++i) {
     TenantPlace place;
@@ -177,6 +180,9 @@ Passage CellRun::drive() {
 
 void CellRun::tear_down() {
   group_.stop_all(site_.windows.patience / 2);
+  if (Status unpinned = pin_this_process(site_.cpus.all()); !unpinned) {
+    log::debug("{}", unpinned.error().text());
+  }
   if (!applied_) return;
   Status undone = applied_->undo();
   if (!undone) outcome_.undo_error = undone.error().what;

@@ -2,6 +2,7 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -29,6 +30,14 @@ std::string processor() {
     }
   }
   return "";
+}
+
+// Who shares processors in the largest mix; "own processors each" when nobody does.
+std::string placement(const EnvRecord& env, const Matrix& matrix) {
+  int largest = 1;
+  for (const Mix& mix : matrix.options.mixes) largest = std::max(largest, mix.n());
+  CpuPlan plan = partition_cpus(env.cpus, largest);
+  return plan.note.empty() ? "own processors each" : plan.note;
 }
 
 Json gpu_json(const GpuInfo& gpu) {
@@ -71,7 +80,8 @@ Json to_json(const EnvRecord& env, const Matrix& matrix) {
            {{"kernel", kernel()},
             {"processor", processor()},
             {"cpus", env.cpus.cpu_count()},
-            {"cpu_quota", or_null(env.cpus.quota)}}},
+            {"cpu_quota", or_null(env.cpus.quota)},
+            {"cpu_placement", placement(env, matrix)}}},
           {"void_limits",
            {{"generator_lag_us", limits.lag_us},
             {"generator_lag_of_solo_p99", limits.lag_of_solo_p99},
