@@ -228,7 +228,7 @@ void flatten(const Json& value, const std::string& path, DataTable& table) {
     return;
   }
   for (const auto& [key, item] : value.items()) {
-    flatten(item, path.empty() ? key : path + "." + key, table);
+    flatten(item, path.empty() ? key : fmt::format("{}.{}", path, key), table);
   }
 }
 

@@ -44,6 +44,7 @@ void draw_line(Canvas& canvas, const Scale& x, const Scale& y, const std::string
                const std::vector<TaxPoint>& line, double label_y) {
   canvas.begin_group(mode_class(mode));
   std::vector<Point> path;
+  path.reserve(line.size());
   for (const TaxPoint& p : line) path.push_back({x(p.n), y(p.tax.value * 100)});
   canvas.polyline(path, "curve");
   for (size_t i = 0; i < line.size(); ++i) {

@@ -39,7 +39,7 @@ Result<Calibration> GpuWorkload::calibrate_burn(uint32_t blocks, double kernel_u
   uint64_t launches = 0;
   const Status raised = gpu_->raise_clocks(state().argument(), launches);
   state().launched(launches);
-  CORUN_TRY(raised);
+  if (!raised) return raised.error();
   CORUN_ASSIGN(const Calibration found,
                calibrate_on_gpu(*gpu_, kernel_us, [this, blocks](uint32_t iterations) {
                  return burn(blocks, iterations);
