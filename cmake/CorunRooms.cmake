@@ -33,9 +33,10 @@ function(corun_program name source)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
 endfunction()
 
+# REAL_TIME: its tests run one at a time, with all processors to themselves.
 # corun_tests(core DEPS core): all tests/<name>/*_test.cc as one GoogleTest program test_<name>.
 function(corun_tests name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;NEEDS" ${ARGN})
+  cmake_parse_arguments(ARG "REAL_TIME" "" "DEPS;LIBS;NEEDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cc)
   add_executable(test_${name} ${sources})
   set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
@@ -52,7 +53,7 @@ function(corun_tests name)
   endif()
   gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
     NO_PRETTY_VALUES
-    PROPERTIES TIMEOUT 120 LABELS ${name})
+    PROPERTIES TIMEOUT 120 LABELS ${name} RUN_SERIAL ${ARG_REAL_TIME})
 endfunction()
 
 # corun_collect_programs(DIR OUT): what a user runs or loads: the programs, shared libraries and

@@ -6,9 +6,9 @@
   tools/checks.py total SET...             add up the last results; last line `N passed, N failed`
   tools/checks.py list                     the steps, their budgets and commands
 
-Every step writes build/checks/STEP.json. A step over its budget is stopped and fails. Budgets are
-for two idle cores without a compiler cache; `test` stays below 10 minutes, all of CI below 40. On a
-slower or busy machine CORUN_CHECKS_SLOWER=3 triples them.
+Every step writes build/checks/STEP.json. Budgets are for two idle cores without a compiler cache;
+`test` stays below 10 minutes, all of CI below 40. A step over its budget is told; one that takes
+twice its budget is stopped and fails. CORUN_CHECKS_SLOWER=3 triples the budgets.
 """
 
 import dataclasses
@@ -25,6 +25,7 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "checks"
 JOBS = os.cpu_count() or 2
+STOPPED_AFTER_BUDGETS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +43,10 @@ class Step:
 def ctest(name, build_dir, options=""):
     """ctest in `build_dir`; the counts come from its own JUnit file."""
     junit = f"build/checks/{name}.xml"
+    # until-pass:2: what lives in wall time may once lose its processor to another program.
     command = (
         f"ctest --test-dir {build_dir} --output-on-failure --no-tests=error -j{JOBS} "
-        f"--output-junit {ROOT / junit} {options}"
+        f"--repeat until-pass:2 --output-junit {ROOT / junit} {options}"
     )
     return command, junit
 
@@ -70,7 +72,7 @@ STEPS = [
     Step("rooms", "includes and links keep tools/rooms.txt", "tools/check_rooms.py", 30),
     Step("style", "sizes, banned calls, markers, READMEs", "tools/check_style.py", 30),
     Step("format", "clang-format", "tools/format.sh --check", 60),
-    Step("build", "gcc, release", "cmake --preset release && cmake --build --preset release", 720),
+    Step("build", "gcc, release", "cmake --preset release && cmake --build --preset release", 360),
     ctest_step("ctest", "all tests", "build", "build", 240),
     Step("dist", "the tree of make dist runs anywhere",
          "tools/make_dist.py && tools/check_dist.py", 60, needs="build"),
@@ -78,7 +80,7 @@ STEPS = [
     Step("clang", "clang, debug, ASan and UBSan: everything, with the fuzzers",
          "cmake --preset fuzz && cmake --build --preset fuzz", 720),
     ctest_step("ctest-asan", "all tests under ASan and UBSan", "build/fuzz", "clang", 360,
-               f"-E '{REAL_TIME}' --repeat until-pass:2", prefix=SANITIZER_OPTIONS),
+               f"-E '{REAL_TIME}'", prefix=SANITIZER_OPTIONS),
     Step("fuzz", "every fuzzer over its corpus, and a short search",
          "tools/run_fuzzers.py build/fuzz/fuzz", 120, needs="clang"),
     Step("headers", "every header compiles alone",
@@ -112,18 +114,20 @@ def count_cases(junit):
 
 
 def run_command(step):
-    """(exit code, seconds): 124 when the step ran past its budget."""
+    """(exit code, seconds): 124 when the step was stopped."""
     begin = time.monotonic()
     budget_s = step.budget_s * float(os.environ.get("CORUN_CHECKS_SLOWER", "1"))
     process = subprocess.Popen(["bash", "-c", step.command], cwd=ROOT, start_new_session=True)
     try:
-        code = process.wait(timeout=budget_s)
+        code = process.wait(timeout=STOPPED_AFTER_BUDGETS * budget_s)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        print(f"checks: {step.name}: over its budget of {budget_s:g} s", flush=True)
         code = 124
-    return code, time.monotonic() - begin
+    seconds = time.monotonic() - begin
+    if seconds > budget_s:
+        print(f"checks: {step.name}: over its budget of {budget_s:g} s", flush=True)
+    return code, seconds
 
 
 def result_of(name):

@@ -68,8 +68,8 @@ class BadTenant : public testing::TestWithParam<Misbehaviour> {};
 
 TEST_P(BadTenant, VoidsItsCellWithTheReasonAndLeavesNothing) {
   FakeSite fake;
-  fake.site.windows.start_timeout = std::chrono::milliseconds(300);
-  fake.site.windows.patience = std::chrono::milliseconds(200);
+  fake.site.windows.start_timeout = std::chrono::milliseconds(1500);
+  fake.site.windows.patience = std::chrono::milliseconds(1500);
   CellOutcome outcome = run_cell(
       fake.site, request(fake.together,
                          {fake_tenant("good", "good"), fake_tenant("bad", GetParam().behaviour)}));
@@ -86,10 +86,10 @@ TEST_P(BadTenant, VoidsItsCellWithTheReasonAndLeavesNothing) {
 INSTANTIATE_TEST_SUITE_P(
     All, BadTenant,
     testing::Values(
-        Misbehaviour{"never-initialised", "never-ready", "no `initialised` within 300 ms"},
-        Misbehaviour{"never-ready", "never-ready", "no `ready` within 500 ms of warm-up"},
+        Misbehaviour{"never-initialised", "never-ready", "no `initialised` within 1.5 s"},
+        Misbehaviour{"never-ready", "never-ready", "no `ready` within 1.8 s of warm-up"},
         Misbehaviour{"exits-early", "early-exit", "its last line: something broke"},
-        Misbehaviour{"hangs", "hang", "no `done` within 300 ms after the window's end"},
+        Misbehaviour{"hangs", "hang", "no `done` within 1.6 s after the window's end"},
         Misbehaviour{"garbage", "protocol", "this is not JSON"},
         Misbehaviour{"flood", "protocol", "broke the row protocol"},
         Misbehaviour{"wrong-checksum", "checksum", "wrong checksum"},

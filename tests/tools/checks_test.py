@@ -61,7 +61,7 @@ class Checks(unittest.TestCase):
         ok, result = self.run_step("exit 1", junit="junit.xml")
         self.assertEqual((ok, result["passed"], result["failed"]), (False, 0, 1))
 
-    def test_a_step_over_its_budget_is_stopped_and_fails(self):
+    def test_a_step_far_over_its_budget_is_stopped_and_fails(self):
         ok, result = self.run_step("read -r line < /dev/zero", budget_s=0.2)
         self.assertEqual((ok, result["code"]), (False, 124))
 
