@@ -17,7 +17,7 @@ test: ## build, then all that a machine without a GPU can prove in ten minutes
 	@tools/install_deps.sh all
 	@tools/checks.py test
 
-deep: ## sanitizers, second compiler, fuzzers, clang-tidy (after make test)
+deep: ## sanitizers, second compiler, fuzzers (after make test); make tidy is apart
 	@tools/install_deps.sh all
 	@tools/checks.py deep
 
