@@ -22,6 +22,16 @@ function(corun_room name)
   target_link_libraries(${target} PUBLIC ${ARG_LIBS})
 endfunction()
 
+# A room of headers only, which even libcorun.so may include: no library behind it.
+function(corun_header_room name)
+  string(REPLACE "/" "_" target corun_${name})
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  add_library(${target} INTERFACE)
+  target_sources(${target} INTERFACE FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
+  set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR})
+endfunction()
+
 # corun_program(corun-synthetic synthetic_main.cc DEPS workloads/synthetic): a program in build/bin.
 function(corun_program name source)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})

@@ -1,0 +1,166 @@
+// Who may use the GPU when: one pure function, decide(state, event, now) -> actions, without clock,
+// input, output or threads. The daemon, the tests' simulation and later the advisor call the same
+// function; a recorded list of events replayed through it gives the same decisions.
+//
+// A *workload* is what the user named; its *sessions* are its processes on this GPU. Shares belong
+// to workloads, whatever number of processes and contexts they have.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/model/workload.h"
+#include "core/result.h"
+
+namespace corun::policy {
+
+using SessionId = uint64_t;
+
+enum class PolicyKind {
+  kPriority,  ///< latency-critical first, the rest by weight
+  kFair,      ///< weights, no class matters
+  kQuota,     ///< weights between each workload's minimum and maximum share
+  kDeadline,  ///< priority, and best-effort work leaks in while latency targets hold
+  kRotate,    ///< whole-GPU turns, for memory that does not fit together
+};
+
+/// How the GPU can be shared here; the daemon measures it.
+struct Backend {
+  bool slices = true;  ///< time slices of channel groups act (never under MPS)
+  bool gate = true;    ///< streams can wait for a word in host memory
+  bool mps = false;    ///< all workloads are MPS clients
+};
+
+struct Settings {
+  PolicyKind kind = PolicyKind::kPriority;
+  Backend backend;
+  /// Length of all turns together when no latency-critical workload is there: long, since every
+  /// switch of the GPU costs about 0.18 ms (measured, results/h200).
+  Nanos quantum{};               // default 40 ms, set in policy.cc's default_settings()
+  Nanos quota_window{};          // default 100 ms: shares hold over a few of these
+  uint32_t wait_every_us = 100;  ///< wait for gates once per this much estimated work
+  bool gate_with_slices = true;  ///< close gates although slices already order the classes
+  uint32_t linger_us = 50;       ///< wire::HotOrders::linger_us of latency-critical sessions
+};
+
+struct Workload {
+  std::string name;
+  uint32_t user = 0;  ///< uid; a name belongs to a user
+  ServiceClass service_class = ServiceClass::kNormal;
+  double weight = 1.0;
+  double min_share = 0.0;  ///< of GPU time, 0..1
+  double max_share = 1.0;
+  std::optional<uint64_t> memory_limit_bytes;  ///< of all its sessions together
+  std::optional<Nanos> latency_target;         ///< p99 of a burst
+};
+
+/// What the daemon read from a session's page in the last tick.
+struct SessionReading {
+  uint64_t launches = 0;  ///< since it joined, graphs included
+  Nanos gpu_time{};       ///< estimated, since it joined
+  uint64_t memory_bytes = 0;
+  uint32_t channel_groups = 0;
+  bool capturing = false;
+  std::vector<Nanos> new_bursts;  ///< burst durations since the last tick
+};
+
+// --- events ---
+struct Joined {
+  SessionId session = 0;
+  Workload workload;  ///< as asked; a later session of the same name joins the existing workload
+};
+struct Left {
+  SessionId session = 0;
+  std::string why;
+};
+struct Tick {
+  std::map<SessionId, SessionReading> readings;
+};
+/// An operator's change: class, weight, shares, limit or target of a named workload.
+struct Changed {
+  Workload workload;
+};
+struct SettingsChanged {
+  Settings settings;
+};
+using Event = std::variant<Joined, Left, Tick, Changed, SettingsChanged>;
+
+// --- actions ---
+struct SetSlice {
+  SessionId session = 0;
+  uint32_t slice_us = 0;  ///< of each of its channel groups
+};
+/// Which gates the session waits for and whether for its own turn (wire::HotOrders::armed).
+struct SetArmed {
+  SessionId session = 0;
+  uint32_t armed = 0;
+  uint32_t wait_every_us = 0;
+};
+struct AssignGate {
+  SessionId session = 0;
+  int gate = -1;  ///< -1: none
+  uint32_t linger_us = 0;
+};
+struct SetClosePermille {
+  SessionId session = 0;
+  uint32_t permille = 1000;
+};
+struct SetTurn {
+  SessionId session = 0;
+  bool open = true;
+};
+struct SetMemoryLimit {
+  SessionId session = 0;
+  uint64_t bytes = 0;  ///< 0: none
+};
+using Change =
+    std::variant<SetSlice, SetArmed, AssignGate, SetClosePermille, SetTurn, SetMemoryLimit>;
+
+/// A change and the reason for it, in one sentence with the figures that led to it.
+struct Action {
+  Change change;
+  std::string why;
+};
+
+struct SessionState {
+  SessionId id = 0;
+  std::string workload;  ///< key into State::workloads
+  SessionReading last;
+  Instant last_active{};  ///< last tick in which launches rose
+  uint32_t slice_us = 0;  ///< as ordered
+  uint32_t armed = 0;
+  uint32_t wait_every_us = 0;
+  int gate = -1;
+  uint32_t close_permille = 1000;
+  bool turn_open = true;
+  uint64_t memory_limit_bytes = 0;
+};
+
+struct State {
+  Settings settings;
+  std::map<std::string, Workload> workloads;  ///< key: "<uid>/<name>"
+  std::map<SessionId, SessionState> sessions;
+  std::map<std::string, double> leak;  ///< deadline: 0..1 per latency-critical workload
+  /// Turns by the clock: whose turn it is and until when. Empty: nobody is held back.
+  std::string turn_of;
+  Instant turn_until{};
+  std::map<std::string, double> deficit_ms;  ///< turns owed, for weights over several turns
+};
+
+Settings default_settings();
+std::string_view to_string(PolicyKind kind);
+Result<PolicyKind> parse_policy_kind(std::string_view text);
+
+/// Updates `state` and returns what has to be done for it, in order; deterministic. Orders that are
+/// in force already are not repeated. `now` never goes back.
+std::vector<Action> decide(State& state, const Event& event, Instant now);
+
+/// When decide() wants to be called with a Tick even if nothing happens, or nothing.
+std::optional<Instant> next_turn(const State& state);
+
+}  // namespace corun::policy
