@@ -161,6 +161,14 @@ TEST(WithoutAGpu, NoopWorks) {
   EXPECT_EQ(noop.stop().code, 0);
 }
 
+TEST(WithoutAGpu, NoopOfGivenStepsIsNotFitted) {
+  Tenant noop({"noop", "--item-steps", "200000"}, kNoDriver);
+  noop.send(WarmCommand{.max_s = to_seconds(kPatience) / 2, .window_s = 0.1});
+  EXPECT_TRUE(only<NoteMessage>(noop.until<ReadyMessage>()).empty());
+  EXPECT_EQ(done_in(noop.window(1, 0.1)).checksum_ok, true);
+  EXPECT_EQ(noop.stop().code, 0);
+}
+
 TEST(WithoutAGpu, AWrongOptionIsExitCode2) {
   Tenant wrong({"train", "--kernel-us", "0"}, kNoDriver);
   EXPECT_EQ(wrong.wait().code, 2);

@@ -52,6 +52,12 @@ TEST(SyntheticOptions, AggressorNamesItsResource) {
   EXPECT_EQ(aggressor.intensity, 0.25);
 }
 
+TEST(SyntheticOptions, NoopTakesAFixedAmountOfWork) {
+  const auto parsed = parse({"noop", "--item-steps", "70000"});
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(std::get<NoopOptions>((*parsed)->work).item_steps, 70000U);
+}
+
 class WrongOptions : public testing::TestWithParam<std::vector<const char*>> {};
 
 TEST_P(WrongOptions, AreAUsageErrorInOneLine) {
@@ -74,7 +80,9 @@ INSTANTIATE_TEST_SUITE_P(
                     std::vector<const char*>{"aggressor"},
                     std::vector<const char*>{"aggressor", "coffee"},
                     std::vector<const char*>{"aggressor", "l2", "--intensity", "1.5"},
-                    std::vector<const char*>{"noop", "--gpu", "0"}));
+                    std::vector<const char*>{"noop", "--gpu", "0"},
+                    std::vector<const char*>{"noop", "--item-steps", "0"},
+                    std::vector<const char*>{"noop", "--item-us", "50", "--item-steps", "9"}));
 
 }  // namespace
 }  // namespace corun::synthetic

@@ -33,7 +33,7 @@ class Latencies final : public MessageSink {
     std::string line = fmt::format("latency     n {}", response_us_.size());
     for (const auto& [name, p] : {std::pair{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}) {
       const bool told = stats::supports_percentile(response_us_.size(), p);
-      line += told ? fmt::format(", {} {:.3f} ms", name,
+      line += told ? fmt::format(", {} {:.4f} ms", name,
                                  stats::quantile_of_sorted(response_us_, p) * 1e-3)
                    : fmt::format(", {} -", name);
     }

@@ -20,6 +20,10 @@ class Noop final : public Workload {
   Status initialise() override { return {}; }
 
   Status calibrate() override {
+    if (options_.item_steps > 0) {
+      steps_ = options_.item_steps;
+      return {};
+    }
     CORUN_ASSIGN(const Calibration found,
                  synthetic::calibrate(options_.item_us, [this](uint32_t steps) {
                    return Result<double>(shortest_item_us(steps));

@@ -19,6 +19,7 @@ constexpr char kAbout[] =
 
 constexpr uint32_t kMaxBlocks = 1U << 20;
 constexpr double kMaxKernelUs = 10e6;
+constexpr uint32_t kMaxItemSteps = 4'000'000'000;
 
 // CLI11 stores into these; text that needs the project's own parsers is converted afterwards.
 struct RawOptions {
@@ -178,10 +179,15 @@ void add_noop(CLI::App& root, RawOptions& raw) {
   CLI::App& app =
       *root.add_subcommand("noop", "no GPU: short items on the processor, to measure the harness");
   add_common(app, raw, false);
-  app.add_option("--item-us", raw.noop.item_us, "processor time of an item")
-      ->check(CLI::Range(10.0, kMaxKernelUs).description(""))
-      ->type_name("US")
-      ->capture_default_str();
+  auto* length = app.add_option("--item-us", raw.noop.item_us, "processor time of an item")
+                     ->check(CLI::Range(10.0, kMaxKernelUs).description(""))
+                     ->type_name("US")
+                     ->capture_default_str();
+  app.add_option("--item-steps", raw.noop.item_steps,
+                 "steps of an item instead: the same work in every process")
+      ->check(CLI::Range(1U, kMaxItemSteps).description(""))
+      ->type_name("N")
+      ->excludes(length);
 }
 
 Status convert(RawOptions& raw) {

@@ -60,7 +60,8 @@ struct AggressorOptions {
 };
 
 struct NoopOptions {
-  double item_us = 100;  ///< processor time of one item
+  double item_us = 100;     ///< processor time of one item
+  uint32_t item_steps = 0;  ///< work of one item, the same in every process; 0: fitted to item_us
 };
 
 using WorkOptions =
