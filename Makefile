@@ -34,6 +34,7 @@ tidy: ## clang-tidy over all sources
 bench: build ## the figures of docs/reproducing.md that need no GPU
 	@cmake --build --preset release --target corun-benchmarks
 	@build/bench/corun-benchmarks
+	@tools/harness_overhead.py --gpu simulated
 
 dist: build ## a relocatable tree and tarball in dist/
 	@tools/make_dist.py
