@@ -8,4 +8,14 @@ namespace corun::sim {
 inline constexpr char kProfileSymbol[] = "corun_sim_profile";
 using ProfileFunction = const char*();
 
+// The simulated driver makes its device calls (core/abi/rm.h) through libc's ioctl, on descriptors
+// of its own that no kernel module stands behind. The preloaded libsimdev.so answers them: it
+// exports this symbol, by which the driver tells it who does.
+//   extern "C" void corun_simdev_attach(corun::sim::DeviceCall* answer);
+inline constexpr char kAttachSymbol[] = "corun_simdev_attach";
+/// True: `fd` is the driver's, the call is answered and `result` what ioctl(2) returns (with
+/// errno).
+using DeviceCall = bool(int fd, unsigned long request, void* argument, int* result);
+using AttachFunction = void(DeviceCall* answer);
+
 }  // namespace corun::sim
