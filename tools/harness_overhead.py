@@ -3,8 +3,8 @@
 
   tools/harness_overhead.py [--bin DIR] [--gpu real|simulated[:PROFILE]] [--pairs N] [--json]
 
-Both sides do items of the same fixed work for the same time. Runs are taken in pairs, alone first in
-one pair and last in the next (ABBA), so that a machine that drifts favours neither. Under the
+Both sides do items of the same fixed work for the same time. Runs are taken in pairs, alone first
+in one pair and last in the next (ABBA), so that a machine that drifts favours neither. Under the
 harness means what a user has: the workload pinned to its processors, the sampler running, rows
 written; the figure of such a run is the mean over its cells. Needs Python 3.8 and corun's programs.
 """
