@@ -93,7 +93,9 @@ def interval(values):
 def verdict(estimate, target):
     if estimate["high"] <= target:
         return "WITHIN"
-    return "ABOVE" if estimate["low"] > target else "CANNOT TELL: take more pairs on an idle machine"
+    if estimate["low"] > target:
+        return "ABOVE"
+    return "CANNOT TELL: take more pairs on an idle machine"
 
 
 def compare(pairs):
