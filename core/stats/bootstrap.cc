@@ -8,6 +8,7 @@
 #include "core/stats/distributions.h"
 #include "core/stats/quantile.h"
 #include "core/stats/random.h"
+#include "core/stats/rank_tree.h"
 
 namespace corun::stats {
 
@@ -16,19 +17,87 @@ namespace {
 constexpr size_t kMinBlocks = 5;  // fewer blocks say too little about their spread
 constexpr size_t kMinLaunchesForBootstrap = 10;
 constexpr double kRankBudget = 2e8;  // rank draws per call: about half a second
+constexpr size_t kLongBlock = 64;    // from here on a tree is faster than counting every draw
 
 size_t block_count(size_t n, size_t block) { return (n + block - 1) / block; }
 
-/// Calls visit(index) for n indices: blocks of neighbours that start at random places.
+/// Calls visit(begin, end) for blocks of neighbours that start at random places, n indices in all.
 template <typename Visit>
-void visit_blocks(size_t n, size_t block, Random& random, Visit visit) {
+void draw_blocks(size_t n, size_t block, Random& random, Visit visit) {
   const size_t starts = n - block + 1;
   size_t left = n;
   while (left > 0) {
     const size_t start = random.below(starts);
     const size_t take = std::min(block, left);
-    for (size_t i = 0; i < take; ++i) visit(start + i);
+    visit(start, start + take);
     left -= take;
+  }
+}
+
+/// The same, index by index.
+template <typename Visit>
+void visit_blocks(size_t n, size_t block, Random& random, Visit visit) {
+  draw_blocks(n, block, random, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) visit(i);
+  });
+}
+
+struct Ranked {
+  std::vector<double> sorted;
+  std::vector<uint32_t> rank_of;  ///< of each place of the series, from 0; ties by place
+};
+
+Ranked rank(std::span<const double> series) {
+  std::vector<uint32_t> order(series.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return series[a] < series[b]; });
+  Ranked ranked{std::vector<double>(series.size()), std::vector<uint32_t>(series.size())};
+  for (size_t rank = 0; rank < order.size(); ++rank) {
+    ranked.rank_of[order[rank]] = static_cast<uint32_t>(rank);
+    ranked.sorted[rank] = series[order[rank]];
+  }
+  return ranked;
+}
+
+/// Calls keep(k, rank) for each resample and each of the `wanted` 1-based ranks: counts how often
+/// each rank was drawn. Time per resample: n, whatever the blocks.
+template <typename Keep>
+void resample_by_counting(const Ranked& ranked, std::span<const size_t> wanted, size_t block,
+                          int resamples, Random& random, Keep keep) {
+  const size_t n = ranked.sorted.size();
+  std::vector<size_t> order(wanted.size());  // ascending, so that one pass finds all
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return wanted[a] < wanted[b]; });
+  std::vector<uint32_t> hits(n);
+  for (int i = 0; i < resamples; ++i) {
+    std::fill(hits.begin(), hits.end(), 0U);
+    visit_blocks(n, block, random, [&](size_t index) { ++hits[ranked.rank_of[index]]; });
+    uint32_t rank = 0;
+    size_t reached = hits[0];
+    for (const size_t k : order) {
+      while (reached < wanted[k]) reached += hits[++rank];
+      keep(k, rank);
+    }
+  }
+}
+
+/// The same by a tree over the ranks. Time per resample: the number of blocks, whatever n.
+template <typename Keep>
+void resample_by_tree(const Ranked& ranked, std::span<const size_t> wanted, size_t block,
+                      int resamples, Random& random, Keep keep) {
+  const RankTree tree(ranked.rank_of);
+  std::vector<RankTree::Range> blocks;
+  std::vector<RankTree::Range> scratch;
+  for (int i = 0; i < resamples; ++i) {
+    blocks.clear();
+    draw_blocks(ranked.sorted.size(), block, random, [&](size_t begin, size_t end) {
+      blocks.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
+    });
+    for (size_t k = 0; k < wanted.size(); ++k) {
+      scratch.assign(blocks.begin(), blocks.end());
+      keep(k, tree.kth_smallest(wanted[k], scratch));
+    }
   }
 }
 
@@ -92,34 +161,24 @@ std::vector<Estimate> block_bootstrap_quantiles(std::span<const double> series,
                                                 const BootstrapOptions& options) {
   CORUN_CHECK(!series.empty() && options.block > 0, "bootstrap of nothing");
   const size_t n = series.size();
-  std::vector<size_t> order(n);
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return series[a] < series[b]; });
-  std::vector<uint32_t> rank_of(n);
-  std::vector<double> sorted(n);
-  for (size_t rank = 0; rank < n; ++rank) {
-    rank_of[order[rank]] = static_cast<uint32_t>(rank);
-    sorted[rank] = series[order[rank]];
-  }
+  const Ranked ranked = rank(series);
   std::vector<Estimate> estimates;
-  for (const double p : probabilities) estimates.push_back({quantile_of_sorted(sorted, p), {}, {}});
+  std::vector<size_t> wanted;  // 1-based rank of each quantile
+  for (const double p : probabilities) {
+    estimates.push_back({quantile_of_sorted(ranked.sorted, p), {}, {}});
+    wanted.push_back(quantile_rank(n, p));
+  }
   if (block_count(n, options.block) < kMinBlocks) return estimates;
 
   const int affordable = static_cast<int>(kRankBudget / static_cast<double>(n));
   const int resamples = std::min(options.resamples, std::max(1000, affordable));
   Random random(options.seed);
-  std::vector<uint32_t> hits(n);
   std::vector<std::vector<double>> draws(probabilities.size());
-  std::vector<double> resampled(n);
-  for (int i = 0; i < resamples; ++i) {
-    std::fill(hits.begin(), hits.end(), 0U);
-    visit_blocks(n, options.block, random, [&](size_t index) { ++hits[rank_of[index]]; });
-    auto out = resampled.begin();
-    for (size_t rank = 0; rank < n; ++rank) out = std::fill_n(out, hits[rank], sorted[rank]);
-    for (size_t k = 0; k < probabilities.size(); ++k) {
-      draws[k].push_back(quantile_of_sorted(resampled, probabilities[k]));
-    }
+  const auto keep = [&](size_t k, uint32_t rank) { draws[k].push_back(ranked.sorted[rank]); };
+  if (options.block < kLongBlock) {
+    resample_by_counting(ranked, wanted, options.block, resamples, random, keep);
+  } else {
+    resample_by_tree(ranked, wanted, options.block, resamples, random, keep);
   }
   for (size_t k = 0; k < estimates.size(); ++k) {
     set_interval(estimates[k], draws[k], options.confidence);

@@ -58,12 +58,16 @@ bool supports_percentile(uint64_t n, double p) {
   return n > 0 && std::pow(p, static_cast<double>(n)) <= 0.01;
 }
 
+size_t quantile_rank(size_t n, double p) {
+  // n*p in floating point may land a hair above a whole number: 0.95 * 100 is one.
+  const double exact = static_cast<double>(n) * p;
+  const auto rank = static_cast<size_t>(std::max(1.0, std::ceil(exact - 1e-9)));
+  return std::min(rank, n);
+}
+
 double quantile_of_sorted(std::span<const double> sorted, double p) {
   CORUN_CHECK(!sorted.empty(), "quantile of nothing");
-  // n*p in floating point may land a hair above a whole number: 0.95 * 100 is one.
-  const double exact = static_cast<double>(sorted.size()) * p;
-  const auto rank = static_cast<size_t>(std::max(1.0, std::ceil(exact - 1e-9)));
-  return sorted[std::min(rank, sorted.size()) - 1];
+  return sorted[quantile_rank(sorted.size(), p) - 1];
 }
 
 std::optional<Estimate> quantile_estimate(std::span<const double> sorted, double p) {

@@ -2,6 +2,7 @@
 // which percentiles a sample is large enough for.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -28,6 +29,8 @@ uint64_t min_samples(double p, uint64_t late = 0, double confidence = 0.99);
 /// n >= min_samples(p). p99 needs 459, p99.9 needs 4603.
 bool supports_percentile(uint64_t n, double p);
 
+/// ceil(n*p), at least 1: the nearest rank of the quantile p among n values.
+size_t quantile_rank(size_t n, double p);
 /// The ceil(n*p)-th smallest value (nearest rank, never interpolated). Precondition: not empty.
 double quantile_of_sorted(std::span<const double> sorted, double p);
 /// Value and exact 95 % interval; nothing when n cannot support the percentile.

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/stats/bootstrap.h"
 #include "core/stats/quantile.h"
 #include "core/stats/random.h"
+#include "core/stats/rank_tree.h"
 #include "core/stats/summary.h"
 
 namespace corun::stats {
@@ -60,23 +62,50 @@ TEST(Bootstrap, BlocksCoverCorrelatedMeansWhereSingleSamplesDoNot) {
   EXPECT_LE(without, 130);      // 65 %
 }
 
-TEST(Bootstrap, RankResamplingIsTheGenericBootstrapOfAQuantile) {
+/// Values of n, many of them equal, resampled in blocks of this length.
+class RankResampling : public testing::TestWithParam<std::pair<size_t, size_t>> {};
+
+TEST_P(RankResampling, IsTheGenericBootstrapOfQuantiles) {
+  const auto [n, block] = GetParam();
   Random random(5);
-  const auto series = correlated_series(300, 0.3, random);
-  const BootstrapOptions options{10, 400, 9, 0.95};
-  const double p = 0.9;
-  const Estimate fast = block_bootstrap_quantiles(series, std::span(&p, 1), options).front();
-  const Estimate slow = block_bootstrap(
-      series,
-      [&](std::span<const double> sample) {
-        std::vector<double> sorted(sample.begin(), sample.end());
-        std::sort(sorted.begin(), sorted.end());
-        return quantile_of_sorted(sorted, p);
-      },
-      options);
-  EXPECT_EQ(fast.value, slow.value);
-  EXPECT_EQ(fast.low, slow.low);
-  EXPECT_EQ(fast.high, slow.high);
+  std::vector<double> series = correlated_series(n, 0.3, random);
+  for (double& value : series) value = std::round(value * 50);
+  const BootstrapOptions options{block, 300, 9, 0.95};
+  const std::vector<double> probabilities{0.99, 0.5, 0.9};
+  const auto fast = block_bootstrap_quantiles(series, probabilities, options);
+  for (size_t k = 0; k < probabilities.size(); ++k) {
+    const auto quantile = [&](std::span<const double> sample) {
+      std::vector<double> sorted(sample.begin(), sample.end());
+      std::sort(sorted.begin(), sorted.end());
+      return quantile_of_sorted(sorted, probabilities[k]);
+    };
+    const Estimate slow = block_bootstrap(series, quantile, options);
+    EXPECT_EQ(fast[k].value, slow.value);
+    EXPECT_EQ(fast[k].low, slow.low);
+    EXPECT_EQ(fast[k].high, slow.high);
+    EXPECT_LT(slow.low, slow.high);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(ShortAndLongBlocks, RankResampling,
+                         testing::Values(std::pair(300, 1), std::pair(300, 10), std::pair(1024, 64),
+                                         std::pair(1025, 100), std::pair(1000, 200)));
+
+TEST(RankTree, FindsEachOrderStatisticOfOverlappingRanges) {
+  const std::vector<uint32_t> ranks{4, 0, 6, 2, 5, 1, 3};
+  const RankTree tree(ranks);
+  const std::vector<RankTree::Range> ranges{{1, 4}, {2, 7}, {0, 1}, {5, 5}};
+  const std::vector<uint32_t> expected{0, 1, 2, 2, 3, 4, 5, 6, 6};
+  for (size_t k = 1; k <= expected.size(); ++k) {
+    std::vector<RankTree::Range> scratch = ranges;
+    EXPECT_EQ(tree.kth_smallest(k, scratch), expected[k - 1]) << k;
+  }
+}
+
+TEST(RankTree, OfOneRankGivesIt) {
+  const std::vector<uint32_t> one{0};
+  std::vector<RankTree::Range> ranges{{0, 1}};
+  EXPECT_EQ(RankTree(one).kth_smallest(1, ranges), 0U);
 }
 
 TEST(Bootstrap, TheEffectiveSampleSizeSeesCorrelation) {
