@@ -23,6 +23,7 @@ import row_protocol
 class Sleeper(row_protocol.Workload):
     kind, unit = "inference", "requests/s"
     warmed = 0
+    settle_tolerance = 2.0 if sys.argv[2] == "wandering" else 0.0
 
     def initialise(self):
         if sys.argv[2] == "broken":
@@ -31,7 +32,7 @@ class Sleeper(row_protocol.Workload):
     def warm(self, seconds):
         self.warmed += 1
         time.sleep(seconds)
-        return 200.0, 200.0 * (self.warmed if sys.argv[2] == "restless" else 1)
+        return 200.0, 200.0 * (self.warmed if sys.argv[2] in ("restless", "wandering") else 1)
 
     def run(self, window, log):
         at = window.start_ns
@@ -160,6 +161,11 @@ class UnderTheHarness(unittest.TestCase):
         text = harness.until("ready")[-1]["text"]
         self.assertIn("not warm after 0.05 s", text)
         self.assertIn("400", text)
+
+    def test_a_workload_may_allow_itself_more_tolerance(self):
+        harness = Harness(self, "wandering")
+        harness.send(cmd="warm", max_s=0.5, window_s=0.02)
+        self.assertEqual(harness.until("ready")[-1]["rate"], 200.0)
 
 
 class Alone(unittest.TestCase):

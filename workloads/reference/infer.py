@@ -57,6 +57,10 @@ class Inference(row_protocol.Workload):
                 self.output = self.forward()
         torch.cuda.current_stream().wait_stream(side)
         torch.cuda.synchronize()
+        if self.options.mode == "eager":
+            # 367 to 384 requests/s in windows of 1 s, measured (BERT-base, results/h200)
+            self.settle_tolerance = 0.10
+            self.notes.append("eager: warm when three windows agree within 10 %")
         if self.options.mode == "graph":
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph):
