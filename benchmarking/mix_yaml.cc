@@ -19,10 +19,22 @@ namespace {
 constexpr int kMaxCount = 64;
 
 constexpr std::array<std::string_view, 3> kMixKeys{"name", "description", "workloads"};
-constexpr std::array<std::string_view, 12> kTenantKeys{
-    "name",           "kind",  "class",        "weight",
-    "command",        "env",   "memory-limit", "thread-percentage",
-    "latency-target", "count", "speaks",       "ready-after"};
+constexpr std::array<std::string_view, 13> kTenantKeys{"name",
+                                                       "kind",
+                                                       "class",
+                                                       "weight",
+                                                       "command",
+                                                       "arrival",
+                                                       "env",
+                                                       "memory-limit",
+                                                       "thread-percentage",
+                                                       "latency-target",
+                                                       "count",
+                                                       "speaks",
+                                                       "ready-after"};
+// What --arrivals of corun-synthetic infer and of the reference inference script takes.
+constexpr std::array<std::string_view, 2> kArrivals{"poisson", "constant"};
+constexpr std::string_view kArrivalsOption = "--arrivals";
 
 class Reader {
  public:
@@ -52,6 +64,7 @@ class Reader {
   auto parsed(const YAML::Node& node, std::string_view key, Parse parse) const
       -> decltype(parse(std::string()));
   Status command(const YAML::Node& node, WorkloadSpec& workload) const;
+  Status arrival(const YAML::Node& node, WorkloadSpec& workload) const;
   Status environment(const YAML::Node& node, WorkloadSpec& workload) const;
   Status identity(const YAML::Node& node, TenantSpec& tenant) const;
   Status limits(const YAML::Node& node, TenantSpec& tenant) const;
@@ -142,6 +155,23 @@ Status Reader::command(const YAML::Node& node, WorkloadSpec& workload) const {
   return {};
 }
 
+// An option of the command, so that the command alone says what ran.
+Status Reader::arrival(const YAML::Node& node, WorkloadSpec& workload) const {
+  CORUN_ASSIGN(std::string value, text(node, "arrival"));
+  if (std::find(kArrivals.begin(), kArrivals.end(), value) == kArrivals.end()) {
+    return at(node, fmt::format("unknown 'arrival' '{}'", value),
+              fmt::format("use {}", fmt::join(kArrivals, " or ")));
+  }
+  for (const std::string& word : workload.command) {
+    if (word == kArrivalsOption || word.starts_with(fmt::format("{}=", kArrivalsOption))) {
+      return at(node, fmt::format("'arrival' beside {} in the command", kArrivalsOption),
+                "keep one of them");
+    }
+  }
+  workload.command.insert(workload.command.end(), {std::string(kArrivalsOption), value});
+  return {};
+}
+
 Status Reader::environment(const YAML::Node& node, WorkloadSpec& workload) const {
   if (!node.IsMap()) return at(node, "'env' must be 'NAME: value' lines");
   for (const auto& entry : node) {
@@ -170,6 +200,7 @@ Status Reader::identity(const YAML::Node& node, TenantSpec& tenant) const {
   if (node["class"]) {
     CORUN_ASSIGN(workload.service_class, parsed(node["class"], "class", parse_service_class));
   }
+  if (node["arrival"]) CORUN_TRY(arrival(node["arrival"], workload));
   if (node["env"]) CORUN_TRY(environment(node["env"], workload));
   return {};
 }

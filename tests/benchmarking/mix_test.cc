@@ -71,6 +71,7 @@ workloads:
     kind: inference
     class: latency-critical
     command: corun-synthetic infer --rate 300
+    arrival: constant
     weight: 3
     env: {A: b}
     memory-limit: 2GiB
@@ -93,7 +94,8 @@ TEST(MixFile, EveryKeyIsRead) {
   const WorkloadSpec& lc = mix->tenants[0].workload;
   EXPECT_EQ(lc.kind, WorkloadKind::kInference);
   EXPECT_EQ(lc.service_class, ServiceClass::kLatencyCritical);
-  EXPECT_EQ(lc.command.size(), 4U);
+  EXPECT_EQ(lc.command, (std::vector<std::string>{"corun-synthetic", "infer", "--rate", "300",
+                                                  "--arrivals", "constant"}));
   EXPECT_EQ(lc.weight, 3);
   EXPECT_EQ(lc.env.at("A"), "b");
   EXPECT_EQ(lc.memory_limit_bytes, uint64_t{2} << 30);
@@ -153,6 +155,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"workloads:\n- {name: a, command: x, speaks: french}",
                 "m.yaml:2:33: unknown 'speaks' 'french'; use rows (docs/row-protocol.md) or "
                 "nothing"},
+        BadFile{"workloads:\n- {name: a, command: x, arrival: bursts}",
+                "m.yaml:2:34: unknown 'arrival' 'bursts'; use poisson or constant"},
+        BadFile{"workloads:\n- {name: a, command: x, arrival: [poisson]}",
+                "m.yaml:2:34: 'arrival' must be a text"},
+        BadFile{"workloads:\n- {name: a, command: x --arrivals=constant, arrival: poisson}",
+                "m.yaml:2:54: 'arrival' beside --arrivals in the command; keep one of them"},
         BadFile{"workloads:\n- {name: a, command: x, ready-after: 5s}",
                 "m.yaml:2:38: 'ready-after' is for silent commands only; add 'speaks: nothing', or "
                 "leave it out"},
