@@ -42,4 +42,66 @@ Result<PolicyKind> parse_policy_kind(std::string_view text) {
                      "use priority, fair, quota, deadline or rotate");
 }
 
+namespace {
+
+bool within(double value, double low, double high) { return value >= low && value <= high; }
+
+Status validate_one(const std::string& key, const Workload& workload) {
+  if (!within(workload.weight, 0.001, 1000)) {
+    return usage_error(fmt::format("workload {}: weight {:g}", key, workload.weight),
+                       "give one from 0.001 to 1000");
+  }
+  if (!within(workload.min_share, 0, 1) || !within(workload.max_share, 0.001, 1)) {
+    return usage_error(fmt::format("workload {}: shares {:g} to {:g}", key, workload.min_share,
+                                   workload.max_share),
+                       "give a minimum from 0 to 1 and a maximum from 0.001 to 1");
+  }
+  if (workload.min_share > workload.max_share) {
+    return usage_error(fmt::format("workload {}: its minimum share {:g} is above its maximum {:g}",
+                                   key, workload.min_share, workload.max_share),
+                       "lower the minimum");
+  }
+  if (workload.latency_target && workload.latency_target->count() <= 0) {
+    return usage_error(
+        fmt::format("workload {}: latency target {} us", key, to_micros(*workload.latency_target)),
+        "give one above 0");
+  }
+  return {};
+}
+
+}  // namespace
+
+Status validate(const Settings& settings, const std::map<std::string, Workload>& workloads) {
+  if (settings.quantum < std::chrono::milliseconds(1) ||
+      settings.quantum > std::chrono::minutes(10)) {
+    return usage_error(fmt::format("quantum {:g} ms", to_millis(settings.quantum)),
+                       "give one from 1 ms to 10 minutes");
+  }
+  if (settings.quota_window < std::chrono::milliseconds(10) ||
+      settings.quota_window > std::chrono::minutes(1)) {
+    return usage_error(fmt::format("quota window {:g} ms", to_millis(settings.quota_window)),
+                       "give one from 10 ms to 1 minute");
+  }
+  if (settings.kind == PolicyKind::kRotate && !settings.backend.gate) {
+    return unsupported(
+        "rotate needs streams that wait for a word in host memory, this node has none",
+        "use another policy");
+  }
+  double minima = 0;
+  for (const auto& [key, workload] : workloads) {
+    CORUN_TRY(validate_one(key, workload));
+    minima += workload.min_share;
+  }
+  if (minima > 1 + 1e-9) {
+    return usage_error(fmt::format("the minimum shares of {} workloads sum up to {:.1f} %",
+                                   workloads.size(), 100 * minima),
+                       "lower some, they must fit into 100 %");
+  }
+  return {};
+}
+
+std::string workload_key(const Workload& workload) {
+  return fmt::format("{}/{}", workload.user, workload.name);
+}
+
 }  // namespace corun::policy

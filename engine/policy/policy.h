@@ -52,9 +52,10 @@ struct Workload {
   std::string name;
   uint32_t user = 0;  ///< uid; a name belongs to a user
   ServiceClass service_class = ServiceClass::kNormal;
-  double weight = 1.0;
-  double min_share = 0.0;  ///< of GPU time, 0..1
-  double max_share = 1.0;
+  double weight = 1.0;     ///< 0.001..1000
+  double min_share = 0.0;  ///< of GPU time, 0..1, kept by quota while the workload has work
+  double max_share = 1.0;  ///< hard cap under every policy but rotate; latency-critical ones under
+                           ///< priority and deadline have none
   std::optional<uint64_t> memory_limit_bytes;  ///< of all its sessions together
   std::optional<Nanos> latency_target;         ///< p99 of a burst
 };
@@ -64,7 +65,8 @@ struct SessionReading {
   uint64_t launches = 0;  ///< since it joined, graphs included
   Nanos gpu_time{};       ///< estimated, since it joined
   uint64_t memory_bytes = 0;
-  uint32_t channel_groups = 0;
+  uint32_t channel_groups = 0;  ///< of all engines, copy engines included
+  uint32_t contexts = 0;        ///< each has one compute channel group; 0 counts as 1
   bool capturing = false;
   std::vector<Nanos> new_bursts;  ///< burst durations since the last tick
 };
@@ -131,26 +133,63 @@ struct SessionState {
   SessionId id = 0;
   std::string workload;  ///< key into State::workloads
   SessionReading last;
-  Instant last_active{};  ///< last tick in which launches rose
-  uint32_t slice_us = 0;  ///< as ordered
+  Instant last_active{};  ///< last tick in which launches or GPU time rose; the join at first
+  /// It showed work since its last turn began. Held back, it counts as active for that.
+  bool wants = true;
+  uint32_t slice_us = 0;  ///< as ordered; 0: nothing ordered yet
   uint32_t armed = 0;
   uint32_t wait_every_us = 0;
   int gate = -1;
+  uint32_t linger_us = 0;
+  bool gate_refused = false;  ///< it was told that all gates are taken
   uint32_t close_permille = 1000;
   bool turn_open = true;
   uint64_t memory_limit_bytes = 0;
+};
+
+/// What the turns of a workload have been so far.
+struct TurnAccount {
+  double budget_ms = 0;        ///< left of its max_share in this quota window
+  SessionId last_session = 0;  ///< whose turn it was last, where sessions take turns singly
+  Instant last_held{};         ///< when its last turn ended
+};
+
+/// Bursts of a latency-critical workload since its leak was last judged.
+struct LatencyWindow {
+  std::vector<Nanos> bursts;
+  Instant since{};
+  Instant last_miss{};  ///< when its target was last missed
+  bool missed = false;  ///< ever
 };
 
 struct State {
   Settings settings;
   std::map<std::string, Workload> workloads;  ///< key: "<uid>/<name>"
   std::map<SessionId, SessionState> sessions;
-  std::map<std::string, double> leak;  ///< deadline: 0..1 per latency-critical workload
-  /// Turns by the clock: whose turn it is and until when. Empty: nobody is held back.
+  std::map<std::string, double> leak;            ///< deadline: 0..1 per latency-critical workload
+  std::map<std::string, LatencyWindow> latency;  ///< deadline, per latency-critical workload
+  /// Turns by the clock: whose turn it is and until when. Empty: nobody's (shares are used up), or
+  /// `turns` is false and nobody is held back.
   std::string turn_of;
   Instant turn_until{};
   std::map<std::string, double> deficit_ms;  ///< turns owed, for weights over several turns
+  bool turns = false;                        ///< turn words are in use
+  bool contested = false;                    ///< somebody waits for the present turn to end
+  SessionId turn_session = 0;                ///< whose turn it is alone; 0: all sessions of turn_of
+  Instant turn_since{};
+  Instant turn_charged{};  ///< turns are paid up to here
+  Instant window_until{};  ///< end of the quota window
+  std::map<std::string, TurnAccount> turn_accounts;
+  Instant last_tick{};
 };
+
+/// Key into State::workloads: "<uid>/<name>".
+std::string workload_key(const Workload& workload);
+
+/// Settings and workloads that cannot be kept are refused in one line: minimum shares that sum up
+/// to more than 1, shares and weights out of range, a policy that the backend cannot carry out.
+/// decide() itself copes with anything: it bounds what it reads.
+Status validate(const Settings& settings, const std::map<std::string, Workload>& workloads);
 
 Settings default_settings();
 std::string_view to_string(PolicyKind kind);

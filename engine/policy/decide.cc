@@ -1,0 +1,220 @@
+// decide(): the event goes into the state, the policy makes a plan from it, and what differs from
+// the orders in force becomes actions.
+#include <algorithm>
+#include <array>
+
+#include "core/check.h"
+#include "engine/policy/deadline.h"
+#include "engine/policy/plan.h"
+#include "engine/policy/turns.h"
+
+namespace corun::policy {
+
+namespace {
+
+/// How often the state wants to be looked at while sessions share, and while one waits for a turn.
+constexpr Nanos kTickEvery = std::chrono::milliseconds(100);
+constexpr Nanos kTickInTurns = std::chrono::milliseconds(10);
+
+void remove(State& state, SessionId id) {
+  const auto at = state.sessions.find(id);
+  if (at == state.sessions.end()) return;
+  const std::string key = at->second.workload;
+  state.sessions.erase(at);
+  const bool more = std::any_of(state.sessions.begin(), state.sessions.end(),
+                                [&key](const auto& s) { return s.second.workload == key; });
+  if (more) return;
+  state.workloads.erase(key);
+  state.leak.erase(key);
+  state.latency.erase(key);
+}
+
+void apply(State& state, const Joined& event, Instant now) {
+  remove(state, event.session);
+  SessionState session;
+  session.id = event.session;
+  session.workload = workload_key(event.workload);
+  session.last_active = now;
+  state.workloads.try_emplace(session.workload, event.workload);
+  state.sessions.emplace(event.session, std::move(session));
+}
+
+void apply(State& state, const Left& event, Instant) { remove(state, event.session); }
+
+void apply(State& state, const Tick& event, Instant now) {
+  state.last_tick = now;
+  for (const auto& [id, reading] : event.readings) {
+    const auto at = state.sessions.find(id);
+    if (at == state.sessions.end()) continue;
+    SessionState& session = at->second;
+    if (reading.launches > session.last.launches || reading.gpu_time > session.last.gpu_time) {
+      session.last_active = now;
+      session.wants = true;
+    }
+    session.last = reading;
+    session.last.new_bursts.clear();
+  }
+  if (state.settings.kind == PolicyKind::kDeadline) adjust_leaks(state, event, now);
+}
+
+void apply(State& state, const Changed& event, Instant) {
+  const auto at = state.workloads.find(workload_key(event.workload));
+  if (at != state.workloads.end()) at->second = event.workload;
+}
+
+void apply(State& state, const SettingsChanged& event, Instant) {
+  if (event.settings.kind != state.settings.kind) {
+    stop_turns(state);
+    state.leak.clear();
+    state.latency.clear();
+  }
+  state.settings = event.settings;
+  state.settings.quantum = std::max(state.settings.quantum, Nanos(std::chrono::milliseconds(1)));
+  state.settings.quota_window =
+      std::max(state.settings.quota_window, Nanos(std::chrono::milliseconds(10)));
+}
+
+Plan make_plan(const View& view, State& state, Instant now) {
+  Plan plan;
+  plan.wants.resize(view.sessions.size());
+  plan_memory(view, plan);
+  switch (state.settings.kind) {
+    case PolicyKind::kPriority:
+    case PolicyKind::kDeadline:
+      plan_by_class(view, state, now, plan);
+      break;
+    case PolicyKind::kFair:
+    case PolicyKind::kQuota:
+      plan_by_share(view, state, now, plan);
+      break;
+    case PolicyKind::kRotate:
+      plan_rotation(view, state, now, plan);
+      break;
+  }
+  return plan;
+}
+
+/// Compares the plan with the orders in force. The order of actions keeps the invariants between
+/// any two of them: a turn is taken before the next is given, a gate has its holder before anybody
+/// waits for it, memory is taken before it is given.
+class Difference {
+ public:
+  Difference(State& state, const View& view, const Plan& plan)
+      : state_(state), view_(view), plan_(plan) {}
+
+  std::vector<Action> actions() {
+    for_each(&Difference::close_turn);
+    for_each(&Difference::withdraw_gate);
+    for_each(&Difference::gate);
+    for_each(&Difference::close_permille);
+    for_each(&Difference::slice);
+    for_each(&Difference::armed);
+    for_each(&Difference::open_turn);
+    for_each(&Difference::less_memory);
+    for_each(&Difference::more_memory);
+    return std::move(actions_);
+  }
+
+ private:
+  using Step = void (Difference::*)(SessionState&, const Want&, size_t);
+
+  void for_each(Step step) {
+    for (size_t i = 0; i < view_.sessions.size(); ++i) {
+      (this->*step)(*view_.sessions[i].state, plan_.wants[i], i);
+    }
+  }
+
+  void close_turn(SessionState& in_force, const Want& want, size_t i) {
+    if (want.turn_open || !in_force.turn_open) return;
+    in_force.turn_open = false;
+    actions_.push_back({SetTurn{in_force.id, false}, why_turn(state_, view_, plan_, i)});
+  }
+
+  void open_turn(SessionState& in_force, const Want& want, size_t i) {
+    if (!want.turn_open || in_force.turn_open) return;
+    in_force.turn_open = true;
+    actions_.push_back({SetTurn{in_force.id, true}, why_turn(state_, view_, plan_, i)});
+  }
+
+  void withdraw_gate(SessionState& in_force, const Want& want, size_t) {
+    const bool told = want.gate_refused && !in_force.gate_refused;
+    in_force.gate_refused = want.gate_refused;
+    if (want.gate >= 0 || (in_force.gate < 0 && !told)) return;
+    in_force.gate = -1;
+    in_force.linger_us = 0;
+    actions_.push_back({AssignGate{in_force.id, -1, 0}, why_gate(view_, want)});
+  }
+
+  void gate(SessionState& in_force, const Want& want, size_t) {
+    const uint32_t linger_us = state_.settings.linger_us;
+    if (want.gate < 0 || (want.gate == in_force.gate && in_force.linger_us == linger_us)) return;
+    in_force.gate = want.gate;
+    in_force.linger_us = linger_us;
+    actions_.push_back({AssignGate{in_force.id, want.gate, linger_us}, why_gate(view_, want)});
+  }
+
+  void close_permille(SessionState& in_force, const Want& want, size_t i) {
+    if (in_force.close_permille == want.close_permille) return;
+    in_force.close_permille = want.close_permille;
+    actions_.push_back(
+        {SetClosePermille{in_force.id, want.close_permille}, why_close(state_, view_, i)});
+  }
+
+  void slice(SessionState& in_force, const Want& want, size_t i) {
+    const bool ordered = in_force.slice_us != 0 && in_force.slice_us != wire::kDefaultSliceUs;
+    if (!state_.settings.backend.slices && !ordered) return;
+    if (in_force.slice_us == want.slice_us) return;
+    in_force.slice_us = want.slice_us;
+    actions_.push_back({SetSlice{in_force.id, want.slice_us}, why_slice(view_, plan_, i)});
+  }
+
+  void armed(SessionState& in_force, const Want& want, size_t) {
+    const uint32_t every_us = want.armed == 0 ? 0 : state_.settings.wait_every_us;
+    if (in_force.armed == want.armed && in_force.wait_every_us == every_us) return;
+    in_force.armed = want.armed;
+    in_force.wait_every_us = every_us;
+    actions_.push_back(
+        {SetArmed{in_force.id, want.armed, every_us}, why_armed(state_, view_, want)});
+  }
+
+  void less_memory(SessionState& in_force, const Want& want, size_t i) {
+    const bool less =
+        in_force.memory_limit_bytes == 0 || want.memory_limit_bytes < in_force.memory_limit_bytes;
+    if (less && want.memory_limit_bytes != 0) memory(in_force, want, i);
+  }
+
+  void more_memory(SessionState& in_force, const Want& want, size_t i) {
+    memory(in_force, want, i);
+  }
+
+  void memory(SessionState& in_force, const Want& want, size_t i) {
+    if (in_force.memory_limit_bytes == want.memory_limit_bytes) return;
+    in_force.memory_limit_bytes = want.memory_limit_bytes;
+    actions_.push_back(
+        {SetMemoryLimit{in_force.id, want.memory_limit_bytes}, why_memory(view_, plan_, i)});
+  }
+
+  State& state_;
+  const View& view_;
+  const Plan& plan_;
+  std::vector<Action> actions_;
+};
+
+}  // namespace
+
+std::vector<Action> decide(State& state, const Event& event, Instant now) {
+  std::visit([&state, now](const auto& one) { apply(state, one, now); }, event);
+  const View view = make_view(state, now);
+  const Plan plan = make_plan(view, state, now);
+  return Difference(state, view, plan).actions();
+}
+
+std::optional<Instant> next_turn(const State& state) {
+  if (state.sessions.empty() || (state.sessions.size() == 1 && !state.turns)) return std::nullopt;
+  Instant next = state.last_tick + kTickEvery;
+  if (state.turns) next = std::min(next, state.turn_until);
+  if (state.turns && state.contested) next = std::min(next, state.last_tick + kTickInTurns);
+  return next;
+}
+
+}  // namespace corun::policy

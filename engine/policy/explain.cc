@@ -1,0 +1,140 @@
+// One sentence for each change of an order, with the figures that led to it.
+#include <fmt/format.h>
+
+#include "core/units.h"
+#include "engine/policy/plan.h"
+#include "engine/policy/turns.h"
+
+namespace corun::policy {
+
+namespace {
+
+std::string sessions(uint32_t count, std::string_view what) {
+  return fmt::format("{} {} session{}", count, what, count == 1 ? "" : "s");
+}
+
+std::string critical(const View& view) {
+  return sessions(view.critical_sessions, "latency-critical");
+}
+
+std::string why_share(const View& view, const Plan& plan, size_t session) {
+  const size_t workload = view.sessions[session].workload;
+  return fmt::format(
+      "weight {:g} is {:.1f} % of the work of a round of {:.1f} ms, over {} channel "
+      "group{}",
+      view.workloads[workload].weight, 100 * plan.shares[workload], plan.round_us / 1e3,
+      view.workloads[workload].active_groups,
+      view.workloads[workload].active_groups == 1 ? "" : "s");
+}
+
+}  // namespace
+
+std::string why_slice(const View& view, const Plan& plan, size_t session) {
+  const Want& want = plan.wants[session];
+  switch (want.slice_why) {
+    case SliceWhy::kNeutral:
+      return fmt::format(
+          "slice {} us: what the driver does by itself, nothing has to be ordered "
+          "among {}",
+          want.slice_us, sessions(static_cast<uint32_t>(view.sessions.size()), "GPU"));
+    case SliceWhy::kShare:
+      return fmt::format("slice {} us: {}", want.slice_us, why_share(view, plan, session));
+    case SliceWhy::kIdle:
+      return fmt::format(
+          "slice {} us: no work for {:.0f} s, weight {:g} counts again with the next "
+          "launch",
+          want.slice_us, to_seconds(kIdleAfter),
+          view.workloads[view.sessions[session].workload].weight);
+    case SliceWhy::kCritical:
+      return fmt::format("slice {} us: latency-critical, keeps the GPU while it has work",
+                         want.slice_us);
+    case SliceWhy::kCriticalShared:
+      return fmt::format(
+          "slice {} us: latency-critical, long for a burst and short enough for {} "
+          "to get by each other",
+          want.slice_us, critical(view));
+    case SliceWhy::kPreempted:
+      return fmt::format("slice {} us: a burst of {} preempts it inside a kernel", want.slice_us,
+                         critical(view));
+    case SliceWhy::kPreemptedGroups:
+      return fmt::format(
+          "slice {} us: {} wait at most this long, and its {} contexts would waste "
+          "shorter ones",
+          want.slice_us, critical(view), view.sessions[session].groups);
+    case SliceWhy::kBesideCritical:
+      return fmt::format(
+          "slice {} us: {} wait at most this long, and {} share the rest without "
+          "turn words",
+          want.slice_us, critical(view), sessions(view.active_others, "other"));
+    case SliceWhy::kIdleBesideCritical:
+      return fmt::format("slice {} us: no work for {:.0f} s; should it wake up, {} lose little",
+                         want.slice_us, to_seconds(kIdleAfter),
+                         sessions(view.active_others, "working"));
+  }
+  return {};
+}
+
+std::string why_armed(const State& state, const View& view, const Want& want) {
+  if (want.armed == 0) {
+    return fmt::format("waits for nothing: {}, no turns", critical(view));
+  }
+  const uint32_t gates = want.armed & ~wire::kArmedTurn;
+  const bool turn = (want.armed & wire::kArmedTurn) != 0;
+  std::string what;
+  if (gates != 0) what = fmt::format("gates {:#x} of {}", gates, critical(view));
+  if (turn) what += what.empty() ? "its turn" : " and its turn";
+  return fmt::format("waits for {} every {} us of work", what, state.settings.wait_every_us);
+}
+
+std::string why_gate(const View& view, const Want& want) {
+  if (want.gate_refused) {
+    return fmt::format("no gate: all {} are held, with {}; it has its slice alone", wire::kMaxGates,
+                       critical(view));
+  }
+  if (want.gate < 0) return "no gate: nothing waits for this session under the present orders";
+  return fmt::format("gate {}: closed around its bursts, one of {}", want.gate, critical(view));
+}
+
+std::string why_close(const State& state, const View& view, size_t session) {
+  const WorkloadView& workload = view.workloads[view.sessions[session].workload];
+  const auto leak = state.leak.find(*workload.key);
+  if (leak == state.leak.end() || !workload.spec->latency_target) {
+    return "every burst closes the gate: no latency target to judge a leak by";
+  }
+  return fmt::format("{:.1f} % of bursts leave the gate open: p99 is judged against {}",
+                     100 * leak->second, format_duration(*workload.spec->latency_target));
+}
+
+std::string why_turn(const State& state, const View& view, const Plan& plan, size_t session) {
+  const SessionView& one = view.sessions[session];
+  if (!state.turns)
+    return fmt::format("open: {} need no turns", sessions(view.active_others, "working"));
+  if (!one.active && plan.wants[session].turn_open && !has_turn(state, *one.state)) {
+    return fmt::format("open: no work for {:.0f} s, it is not held back", to_seconds(kIdleAfter));
+  }
+  const double share = 100 * plan.turn_shares[one.workload];
+  if (plan.wants[session].turn_open) {
+    return fmt::format("its turn for {}: {:.1f} % is its share among {}",
+                       format_duration(state.turn_until - state.turn_since), share,
+                       sessions(view.active_others, "working"));
+  }
+  if (state.turn_of.empty()) {
+    return fmt::format("held back for {}: it used up {:.1f} % of the window",
+                       format_duration(state.turn_until - state.turn_since),
+                       100 * view.workloads[one.workload].spec->max_share);
+  }
+  return fmt::format("held back for {}: the turn is {}'s, its own share is {:.1f} %",
+                     format_duration(state.turn_until - state.turn_since), state.turn_of, share);
+}
+
+std::string why_memory(const View& view, const Plan& plan, size_t session) {
+  const Want& want = plan.wants[session];
+  const auto& limit = view.workloads[view.sessions[session].workload].spec->memory_limit_bytes;
+  if (!limit) return "no memory limit";
+  return fmt::format("{} of {}: its workload's other sessions hold {}, itself {}",
+                     format_bytes(want.memory_limit_bytes), format_bytes(*limit),
+                     format_bytes(want.siblings_bytes),
+                     format_bytes(view.sessions[session].state->last.memory_bytes));
+}
+
+}  // namespace corun::policy

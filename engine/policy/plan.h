@@ -1,0 +1,61 @@
+// What a policy wants of every session, and why. decide() compares it with what is in force, and
+// only what differs becomes an action with its sentence.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/wire/session_page.h"
+#include "engine/policy/view.h"
+
+namespace corun::policy {
+
+enum class SliceWhy {
+  kNeutral,          ///< nobody to share with, or slices play no part
+  kShare,            ///< weights
+  kIdle,             ///< would get this share if it had work
+  kCritical,         ///< long: it keeps the GPU while it has work
+  kCriticalShared,   ///< the same among several latency-critical sessions
+  kPreempted,        ///< as short as can be
+  kPreemptedGroups,  ///< short, but several channel groups would waste shorter ones
+  kBesideCritical,   ///< short, since nothing else can hold sessions back
+  kIdleBesideCritical,
+};
+
+/// The orders for one session, beside View::sessions.
+struct Want {
+  uint32_t slice_us = wire::kDefaultSliceUs;
+  SliceWhy slice_why = SliceWhy::kNeutral;
+  uint32_t armed = 0;
+  int gate = -1;
+  bool gate_refused = false;
+  uint32_t close_permille = 1000;
+  bool turn_open = true;
+  uint64_t memory_limit_bytes = 0;
+  uint64_t siblings_bytes = 0;  ///< of its workload's limit, held by the other sessions
+};
+
+struct Plan {
+  std::vector<Want> wants;
+  double round_us = 0;              ///< work of all slices of a round
+  std::vector<double> shares;       ///< beside View::workloads; of participants with work
+  std::vector<double> turn_shares;  ///< beside View::workloads, while turns are on
+};
+
+/// The policies: fill the plan, and take turns in the state.
+void plan_by_class(const View& view, State& state, Instant now, Plan& plan);  // priority, deadline
+void plan_by_share(const View& view, State& state, Instant now, Plan& plan);  // fair, quota
+void plan_rotation(const View& view, State& state, Instant now, Plan& plan);
+/// Each session's part of its workload's memory limit.
+void plan_memory(const View& view, Plan& plan);
+
+/// Why an order changes, in one sentence.
+std::string why_slice(const View& view, const Plan& plan, size_t session);
+std::string why_armed(const State& state, const View& view, const Want& want);
+std::string why_gate(const View& view, const Want& want);
+std::string why_close(const State& state, const View& view, size_t session);
+std::string why_turn(const State& state, const View& view, const Plan& plan, size_t session);
+std::string why_memory(const View& view, const Plan& plan, size_t session);
+
+}  // namespace corun::policy

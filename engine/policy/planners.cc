@@ -1,0 +1,284 @@
+// The policies. Each fills the orders of every session from the same few parts: gates, slices by
+// share, turns by the clock.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/policy/plan.h"
+#include "engine/policy/shares.h"
+#include "engine/policy/turns.h"
+
+namespace corun::policy {
+
+namespace {
+
+constexpr uint32_t kShortestSliceUs = 1;
+/// Of one of several channel groups that cannot take turns beside a latency-critical session: 18 %
+/// are lost at this length, nearly everything at 50 us (measured, results/h200/first-readings).
+constexpr uint32_t kShortSliceUs = 1000;
+/// Long for a burst, and a bound for what one latency-critical session can do to another.
+constexpr uint32_t kCriticalSharedSliceUs = 50'000;
+constexpr double kSameShare = 0.01;
+constexpr Nanos kTurnRound = std::chrono::milliseconds(100);
+constexpr Nanos kShortestTurn = std::chrono::milliseconds(20);
+constexpr Nanos kShortestQuotaTurn = std::chrono::milliseconds(5);
+constexpr Nanos kShortestRotation = std::chrono::seconds(1);
+
+bool gates_in_use(const Settings& settings) {
+  return settings.backend.gate && (!settings.backend.slices || settings.gate_with_slices);
+}
+
+bool capped(const WorkloadView& workload) { return workload.spec->max_share < 1; }
+
+/// Shares of the workloads that `counts` says take part, 0 for the others.
+template <typename Counts>
+std::vector<double> shares_of(const View& view, bool minima, Counts counts) {
+  std::vector<ShareBounds> demands;
+  for (const WorkloadView& one : view.workloads) {
+    if (!counts(one)) continue;
+    demands.push_back({one.weight, minima ? one.spec->min_share : 0.0, one.spec->max_share});
+  }
+  const std::vector<double> filled = fill_shares(demands);
+  std::vector<double> shares(view.workloads.size(), 0.0);
+  size_t next = 0;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (counts(view.workloads[i])) shares[i] = filled[next++];
+  }
+  return shares;
+}
+
+/// Turns for all active sessions that `holds` says can be held back, by the plan's shares.
+template <typename Holds>
+void plan_turns(const View& view, State& state, Instant now, const TurnRules& rules, Holds holds,
+                Plan& plan) {
+  std::vector<TurnUnit> units;
+  for (size_t i = 0; i < view.workloads.size(); ++i) {
+    TurnUnit unit{
+        view.workloads[i].key, plan.shares[i], view.workloads[i].spec->max_share, false, {}};
+    if (rules.probe_after.count() > 0) {
+      unit.cap = 1;
+      unit.probe = view.workloads[i].active_sessions == 0;
+    }
+    units.push_back(std::move(unit));
+  }
+  for (const SessionView& session : view.sessions) {
+    if (holds(session)) units[session.workload].sessions.push_back(session.state);
+  }
+  std::erase_if(units, [](const TurnUnit& unit) { return unit.sessions.empty(); });
+  take_turns(state, units, rules, now);
+  plan.turn_shares = plan.shares;
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    if (!holds(view.sessions[i])) continue;
+    plan.wants[i].armed |= wire::kArmedTurn;
+    plan.wants[i].turn_open = has_turn(state, *view.sessions[i].state);
+  }
+}
+
+/// Each latency-critical session holds a gate, all others wait for all of them.
+void plan_gates(const View& view, Plan& plan) {
+  uint32_t taken = 0;
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    const SessionView& session = view.sessions[i];
+    if (!view.workloads[session.workload].critical || session.state->gate < 0) continue;
+    plan.wants[i].gate = session.state->gate;
+    taken |= 1U << session.state->gate;
+  }
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    if (!view.workloads[view.sessions[i].workload].critical || plan.wants[i].gate >= 0) continue;
+    int free = 0;
+    while (free < wire::kMaxGates && (taken >> free & 1U) != 0) ++free;
+    plan.wants[i].gate_refused = free == wire::kMaxGates;
+    if (plan.wants[i].gate_refused) continue;
+    plan.wants[i].gate = free;
+    taken |= 1U << free;
+  }
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    if (!view.workloads[view.sessions[i].workload].critical) plan.wants[i].armed |= taken;
+  }
+}
+
+/// Slices in proportion to the plan's shares; idle workloads get what they would have.
+void plan_slices(const View& view, const Settings& settings, Plan& plan) {
+  if (!settings.backend.slices || view.sessions.size() < 2) return;
+  std::vector<SliceDemand> demands;
+  double weights = 0;
+  for (size_t i = 0; i < view.workloads.size(); ++i) {
+    if (plan.shares[i] <= 0) continue;
+    demands.push_back({plan.shares[i], std::max(1U, view.workloads[i].active_groups)});
+    weights += view.workloads[i].weight;
+  }
+  plan.round_us = round_work_us(demands, settings.quantum);
+  const double most_us = 2 * to_micros(settings.quantum);
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    const WorkloadView& workload = view.workloads[view.sessions[i].workload];
+    const double share = plan.shares[view.sessions[i].workload];
+    const uint32_t groups = std::max(1U, workload.active_groups);
+    Want& want = plan.wants[i];
+    if (share > 0) {
+      want.slice_us = slice_us({share, groups}, plan.round_us);
+      want.slice_why = SliceWhy::kShare;
+      continue;
+    }
+    const double idle_us = slice_us({workload.weight / weights, groups}, plan.round_us);
+    want.slice_us = static_cast<uint32_t>(
+        std::clamp(idle_us, double{kShortestTurnUs}, std::max(most_us, double{kShortestTurnUs})));
+    want.slice_why = SliceWhy::kIdle;
+  }
+}
+
+/// Whether what the hardware does by itself misses the shares.
+bool needs_turns(const View& view, const Backend& backend, const Plan& plan) {
+  double groups = 0;
+  double workloads = 0;
+  for (size_t i = 0; i < view.workloads.size(); ++i) {
+    if (plan.shares[i] <= 0) continue;
+    groups += view.workloads[i].active_groups;
+    workloads += 1;
+  }
+  for (size_t i = 0; i < view.workloads.size(); ++i) {
+    if (plan.shares[i] <= 0) continue;
+    if (capped(view.workloads[i])) return true;
+    if (backend.slices) continue;
+    // Without slices the driver goes round the channel groups; under MPS kernels run together.
+    const double by_itself = backend.mps ? 1 / workloads : view.workloads[i].active_groups / groups;
+    if (std::abs(plan.shares[i] - by_itself) > kSameShare) return true;
+  }
+  return false;
+}
+
+TurnRules rules_of(const Settings& settings) {
+  TurnRules rules{kShortestTurn, kTurnRound, settings.quota_window, false, {}};
+  if (settings.kind == PolicyKind::kQuota) {
+    rules.shortest = kShortestQuotaTurn;
+    rules.round = settings.quota_window;
+  }
+  return rules;
+}
+
+/// Shares among the active workloads that heed no class, by slices or, where these cannot, turns.
+void plan_by_share_of(const View& view, State& state, Instant now, bool minima, Plan& plan) {
+  const bool any_active = view.active_others > 0;
+  plan.shares = shares_of(view, minima, [any_active](const WorkloadView& one) {
+    return any_active ? one.active_sessions > 0 : one.sessions > 0;
+  });
+  plan_slices(view, state.settings, plan);
+  if (!any_active || !state.settings.backend.gate ||
+      !needs_turns(view, state.settings.backend, plan)) {
+    stop_turns(state);
+    return;
+  }
+  plan_turns(
+      view, state, now, rules_of(state.settings),
+      [](const SessionView& session) { return session.active; }, plan);
+}
+
+/// Slices beside latency-critical sessions: theirs long, the others' as short as is sensible.
+void plan_critical_slices(const View& view, bool turns, Plan& plan) {
+  const size_t others = view.sessions.size() - view.critical_sessions;
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    const SessionView& session = view.sessions[i];
+    Want& want = plan.wants[i];
+    if (view.workloads[session.workload].critical) {
+      const bool shared = view.critical_sessions > 1;
+      want.slice_us = shared ? kCriticalSharedSliceUs : kLongSliceUs;
+      want.slice_why = shared ? SliceWhy::kCriticalShared : SliceWhy::kCritical;
+    } else if (!session.active && others > 1) {
+      want.slice_us = kShortSliceUs;
+      want.slice_why = SliceWhy::kIdleBesideCritical;
+    } else if (session.groups > 1) {
+      want.slice_us = kShortSliceUs;
+      want.slice_why = SliceWhy::kPreemptedGroups;
+    } else if (view.active_others > 1 && !turns) {
+      const double share = plan.shares[session.workload];
+      const SliceDemand demand{share, view.workloads[session.workload].active_groups};
+      want.slice_us = slice_us(demand, double{kShortSliceUs} * view.active_others);
+      want.slice_why = SliceWhy::kBesideCritical;
+    } else {
+      want.slice_us = kShortestSliceUs;
+      want.slice_why = SliceWhy::kPreempted;
+    }
+  }
+}
+
+/// Latency-critical sessions are there: they come first, the others share what they leave.
+void plan_beside_critical(const View& view, State& state, Instant now, Plan& plan) {
+  const Backend& backend = state.settings.backend;
+  plan.shares = shares_of(view, false, [](const WorkloadView& one) {
+    return !one.critical && one.active_sessions > 0;
+  });
+  // Slices of 1 us between two sessions would waste nearly everything (7.6 % are left at 50 us,
+  // measured, results/h200/first-readings), so with slices it is one session at a time.
+  const bool turns = backend.gate && ((backend.slices && view.active_others > 1) ||
+                                      needs_turns(view, backend, plan));
+  if (backend.slices && view.sessions.size() > 1) plan_critical_slices(view, turns, plan);
+  if (!turns) {
+    stop_turns(state);
+    return;
+  }
+  TurnRules rules = rules_of(state.settings);
+  rules.singly = backend.slices;
+  plan_turns(
+      view, state, now, rules,
+      [&view](const SessionView& session) {
+        return session.active && !view.workloads[session.workload].critical;
+      },
+      plan);
+}
+
+}  // namespace
+
+void plan_by_class(const View& view, State& state, Instant now, Plan& plan) {
+  if (view.critical_sessions == 0) {
+    plan_by_share_of(view, state, now, false, plan);
+    return;
+  }
+  if (gates_in_use(state.settings)) plan_gates(view, plan);
+  plan_beside_critical(view, state, now, plan);
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    const WorkloadView& workload = view.workloads[view.sessions[i].workload];
+    const auto leak = state.leak.find(*workload.key);
+    if (!workload.critical || leak == state.leak.end()) continue;
+    plan.wants[i].close_permille =
+        static_cast<uint32_t>(std::lround(1000 * (1 - std::clamp(leak->second, 0.0, 1.0))));
+  }
+}
+
+void plan_by_share(const View& view, State& state, Instant now, Plan& plan) {
+  plan_by_share_of(view, state, now, state.settings.kind == PolicyKind::kQuota, plan);
+}
+
+void plan_rotation(const View& view, State& state, Instant now, Plan& plan) {
+  const auto all = [](const WorkloadView& one) { return one.sessions > 0; };
+  plan.shares = shares_of(view, false, all);
+  if (view.workloads.size() < 2 || !state.settings.backend.gate) {
+    stop_turns(state);
+    return;
+  }
+  TurnRules rules;
+  rules.shortest = std::max(kShortestRotation, state.settings.quantum);
+  rules.round = static_cast<int64_t>(view.workloads.size()) * rules.shortest;
+  rules.window = rules.round;
+  rules.probe_after = 10 * rules.shortest;
+  plan_turns(
+      view, state, now, rules, [](const SessionView&) { return true; }, plan);
+}
+
+void plan_memory(const View& view, Plan& plan) {
+  std::vector<uint64_t> held(view.workloads.size(), 0);
+  for (const SessionView& session : view.sessions) {
+    uint64_t& sum = held[session.workload];
+    const uint64_t bytes = session.state->last.memory_bytes;
+    sum = sum > UINT64_MAX - bytes ? UINT64_MAX : sum + bytes;
+  }
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    const SessionView& session = view.sessions[i];
+    const auto& limit = view.workloads[session.workload].spec->memory_limit_bytes;
+    if (!limit) continue;
+    const uint64_t own = session.state->last.memory_bytes;
+    Want& want = plan.wants[i];
+    want.siblings_bytes = held[session.workload] - own;
+    const uint64_t left = *limit > want.siblings_bytes ? *limit - want.siblings_bytes : 0;
+    want.memory_limit_bytes = std::max({left, own, uint64_t{1}});  // 0 would be no limit
+  }
+}
+
+}  // namespace corun::policy

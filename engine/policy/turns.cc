@@ -1,0 +1,219 @@
+#include "engine/policy/turns.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace corun::policy {
+
+namespace {
+
+constexpr double kLeastBudgetMs = 1;
+constexpr Nanos kProbe = std::chrono::milliseconds(200);
+
+bool wants(const TurnUnit& unit) {
+  return std::any_of(unit.sessions.begin(), unit.sessions.end(),
+                     [](const SessionState* session) { return session->wants; });
+}
+
+bool capped(const TurnUnit& unit) { return unit.cap < 1; }
+
+void start(State& state, const TurnRules& rules, Instant now) {
+  state.turns = true;
+  state.turn_of.clear();
+  state.turn_session = 0;
+  state.turn_since = now;
+  state.turn_until = now;
+  state.turn_charged = now;
+  state.window_until = now + rules.window;
+}
+
+void forget_absent(State& state, std::span<const TurnUnit> units) {
+  const auto absent = [&units](const auto& entry) {
+    const auto at = std::lower_bound(
+        units.begin(), units.end(), entry.first,
+        [](const TurnUnit& unit, const std::string& key) { return *unit.workload < key; });
+    return at == units.end() || *at->workload != entry.first;
+  };
+  std::erase_if(state.deficit_ms, absent);
+  std::erase_if(state.turn_accounts, absent);
+}
+
+/// Time since the last charge: owed to all who want it, paid by the holder.
+void charge(State& state, std::span<const TurnUnit> units, const TurnRules& rules, Instant now) {
+  const double elapsed_ms = to_millis(now - state.turn_charged);
+  state.turn_charged = now;
+  double shares = 0;
+  for (const TurnUnit& unit : units) {
+    if (wants(unit)) shares += unit.share;
+  }
+  const double most = 2 * std::max(to_millis(rules.round), to_millis(rules.shortest));
+  for (const TurnUnit& unit : units) {
+    double& deficit = state.deficit_ms[*unit.workload];
+    const bool holder = *unit.workload == state.turn_of;
+    if (wants(unit) && !state.turn_of.empty()) deficit += elapsed_ms * unit.share / shares;
+    if (holder) deficit -= elapsed_ms;
+    deficit = std::clamp(deficit, -most, most);
+    if (holder && capped(unit)) state.turn_accounts[*unit.workload].budget_ms -= elapsed_ms;
+  }
+}
+
+/// New budgets when a window is over. What a turn ran over is taken from the next window.
+void refill(State& state, std::span<const TurnUnit> units, const TurnRules& rules, Instant now) {
+  double windows = 0;
+  if (now >= state.window_until) {
+    const int64_t passed = (now - state.window_until) / rules.window + 1;
+    windows = static_cast<double>(passed);
+    state.window_until = state.window_until + passed * rules.window;
+  }
+  for (const TurnUnit& unit : units) {
+    const double full = unit.cap * to_millis(rules.window);
+    const auto [at, fresh] = state.turn_accounts.try_emplace(*unit.workload);
+    TurnAccount& account = at->second;
+    if (fresh) account.budget_ms = full;
+    if (fresh) account.last_held = now;
+    account.budget_ms =
+        std::min(std::max(full, kLeastBudgetMs), account.budget_ms + windows * full);
+  }
+}
+
+bool in_budget(const State& state, const TurnUnit& unit) {
+  return !capped(unit) || state.turn_accounts.at(*unit.workload).budget_ms >= kLeastBudgetMs;
+}
+
+bool is_holder(const State& state, const SessionState& session) {
+  return session.workload == state.turn_of &&
+         (state.turn_session == 0 || state.turn_session == session.id);
+}
+
+/// The present turn goes on: its holder is there, has time left, and works.
+bool goes_on(const State& state, std::span<const TurnUnit> units, Instant now) {
+  if (now >= state.turn_until) return false;
+  if (state.turn_of.empty()) return false;
+  for (const TurnUnit& unit : units) {
+    if (*unit.workload != state.turn_of) continue;
+    if (capped(unit) && state.turn_accounts.at(*unit.workload).budget_ms <= 0) return false;
+    Instant worked = state.turn_since;
+    bool there = false;
+    for (const SessionState* session : unit.sessions) {
+      if (!is_holder(state, *session)) continue;
+      there = true;
+      worked = std::max(worked, session->last_active);
+    }
+    return there && (!state.contested || state.last_tick - worked < kIdleTurn);
+  }
+  return false;
+}
+
+void end_turn(State& state, std::span<const TurnUnit> units, Instant now) {
+  for (const TurnUnit& unit : units) {
+    if (*unit.workload != state.turn_of) continue;
+    for (SessionState* session : unit.sessions) {
+      if (!is_holder(state, *session)) continue;
+      // A turn shorter than a kernel may end without a sign of work.
+      const bool judged = now - state.turn_since >= kIdleTurn;
+      if (judged) session->wants = session->last_active > state.turn_since;
+    }
+    TurnAccount& account = state.turn_accounts[*unit.workload];
+    account.last_held = now;
+    account.last_session = state.turn_session;
+  }
+}
+
+/// Whoever is owed most; among equals the one after the present holder.
+const TurnUnit* next_unit(const State& state, std::span<const TurnUnit> units,
+                          const TurnRules& rules, Instant now) {
+  for (const TurnUnit& unit : units) {
+    if (unit.probe && now - state.turn_accounts.at(*unit.workload).last_held >= rules.probe_after) {
+      return &unit;
+    }
+  }
+  const bool any_wants = std::any_of(units.begin(), units.end(), [&state](const TurnUnit& unit) {
+    return !unit.probe && wants(unit) && in_budget(state, unit);
+  });
+  const TurnUnit* best = nullptr;
+  double most = 0;
+  bool best_later = false;
+  for (const TurnUnit& unit : units) {
+    if (unit.probe || !in_budget(state, unit) || (any_wants && !wants(unit))) continue;
+    const double owed = state.deficit_ms.at(*unit.workload);
+    const bool later = *unit.workload > state.turn_of;
+    if (best == nullptr || owed > most + 1e-9 || (owed > most - 1e-9 && later && !best_later)) {
+      best = &unit;
+      most = owed;
+      best_later = later;
+    }
+  }
+  return best;
+}
+
+/// The session of `unit` after the one that had its last turn.
+SessionId next_session(const State& state, const TurnUnit& unit) {
+  CORUN_CHECK(!unit.sessions.empty(), "a turn has a session");
+  const SessionId last = state.turn_accounts.at(*unit.workload).last_session;
+  SessionId first = 0;
+  const bool any_wants = wants(unit);
+  for (const SessionState* session : unit.sessions) {
+    if (any_wants && !session->wants) continue;
+    if (session->id > last) return session->id;
+    if (first == 0) first = session->id;
+  }
+  return first;
+}
+
+void begin_turn(State& state, std::span<const TurnUnit> units, const TurnUnit* unit,
+                const TurnRules& rules, Instant now) {
+  state.turn_since = now;
+  if (unit == nullptr) {
+    state.turn_of.clear();
+    state.turn_session = 0;
+    state.turn_until = state.window_until;
+    return;
+  }
+  double shares = 0;
+  for (const TurnUnit& one : units) {
+    if (wants(one)) shares += one.share;
+  }
+  double length_ms = std::max(to_millis(rules.shortest),
+                              shares > 0 ? to_millis(rules.round) * unit->share / shares : 0.0);
+  if (unit->probe) length_ms = to_millis(kProbe);
+  if (capped(*unit)) {
+    length_ms = std::min(length_ms, state.turn_accounts.at(*unit->workload).budget_ms);
+  }
+  state.turn_of = *unit->workload;
+  state.turn_session = rules.singly ? next_session(state, *unit) : 0;
+  state.turn_until = now + from_seconds(length_ms / 1e3);
+}
+
+}  // namespace
+
+void take_turns(State& state, std::span<const TurnUnit> units, const TurnRules& rules,
+                Instant now) {
+  if (!state.turns) start(state, rules, now);
+  charge(state, units, rules, now);
+  forget_absent(state, units);
+  refill(state, units, rules, now);
+  size_t rivals = 0;
+  for (const TurnUnit& unit : units) {
+    for (const SessionState* session : unit.sessions) {
+      if (session->wants && !is_holder(state, *session)) ++rivals;
+    }
+  }
+  state.contested = rivals > 0;
+  if (goes_on(state, units, now)) return;
+  end_turn(state, units, now);
+  begin_turn(state, units, next_unit(state, units, rules, now), rules, now);
+}
+
+void stop_turns(State& state) {
+  state.turns = false;
+  state.contested = false;
+  state.turn_of.clear();
+  state.turn_session = 0;
+  state.deficit_ms.clear();
+  state.turn_accounts.clear();
+}
+
+bool has_turn(const State& state, const SessionState& session) { return is_holder(state, session); }
+
+}  // namespace corun::policy
