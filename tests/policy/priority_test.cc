@@ -1,0 +1,240 @@
+// The policy `priority`, order by order.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/policy/node.h"
+
+namespace corun::policy {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr ServiceClass kCritical = ServiceClass::kLatencyCritical;
+constexpr ServiceClass kBestEffort = ServiceClass::kBestEffort;
+
+TEST(Priority, ASessionAloneIsLeftAsTheDriverHasIt) {
+  Node node;
+  node.join(1, workload("a"));
+  EXPECT_EQ(node[1].slice_us, 2000U);
+  EXPECT_EQ(node[1].armed, 0U);
+  EXPECT_EQ(node[1].gate, -1);
+  EXPECT_TRUE(node[1].turn_open);
+}
+
+TEST(Priority, WithoutLatencyCriticalNothingIsArmed) {
+  Node node;
+  node.join(1, workload("a"));
+  node.join(2, workload("b"));
+  EXPECT_EQ(node[1].armed | node[2].armed, 0U);
+  EXPECT_EQ(node[1].gate, -1);
+}
+
+TEST(Priority, TwoEqualsGetLongEqualSlices) {
+  Node node;
+  node.join(1, workload("a"));
+  node.join(2, workload("b"));
+  EXPECT_EQ(node[1].slice_us, node[2].slice_us);
+  EXPECT_NEAR(node[1].slice_us, 21'000, 100);
+}
+
+TEST(Priority, ANormalWorkloadHasFourTimesTheWorkOfABestEffortOne) {
+  Node node;
+  node.join(1, workload("a"));
+  node.join(2, workload("b", kBestEffort));
+  EXPECT_NEAR((node[1].slice_us - 33.0) / (node[2].slice_us - 33.0), 4, 0.001);
+}
+
+TEST(Priority, AWorkloadOfTwoProcessesHasOneShare) {
+  Node node;
+  node.join(1, workload("a"));
+  node.join(2, workload("a"));
+  node.join(3, workload("b"));
+  EXPECT_EQ(node[1].slice_us, node[2].slice_us);
+  EXPECT_NEAR((node[3].slice_us - 33.0) / (node[1].slice_us - 33.0), 2, 0.001);
+}
+
+TEST(Priority, ALatencyCriticalSessionPreemptsTheOther) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("train", kBestEffort));
+  EXPECT_EQ(node[1].slice_us, 1'000'000U);
+  EXPECT_EQ(node[2].slice_us, 1U);
+  EXPECT_EQ(node[1].gate, 0);
+  EXPECT_EQ(node[1].armed, 0U);
+  EXPECT_EQ(node[2].armed, 1U);
+  EXPECT_EQ(node[2].wait_every_us, 100U);
+  EXPECT_TRUE(node[2].turn_open);
+}
+
+TEST(Priority, TheLastLatencyCriticalToLeaveDisarmsEverything) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("train"));
+  node.join(3, workload("other"));
+  node.leave(1);
+  for (const SessionId id : {2U, 3U}) {
+    EXPECT_EQ(node[id].armed, 0U);
+    EXPECT_TRUE(node[id].turn_open);
+    EXPECT_GT(node[id].slice_us, 10'000U);
+  }
+}
+
+TEST(Priority, WhoeverRemainsAloneIsNeutralAgain) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("train"));
+  node.leave(1);
+  EXPECT_EQ(node[2].slice_us, 2000U);
+  EXPECT_EQ(node[2].armed, 0U);
+  EXPECT_TRUE(node[2].turn_open);
+}
+
+TEST(Priority, OthersWaitForEveryGate) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("chat", kCritical));
+  node.join(3, workload("train"));
+  EXPECT_EQ(node[1].gate, 0);
+  EXPECT_EQ(node[2].gate, 1);
+  EXPECT_EQ(node[3].armed, 0b11U);
+  node.leave(1);
+  EXPECT_EQ(node[3].armed, 0b10U);
+  EXPECT_EQ(node[2].gate, 1);
+}
+
+TEST(Priority, ANinthLatencyCriticalSessionIsToldWhyItHasNoGateAndGetsTheNextFreeOne) {
+  Node node;
+  for (SessionId id = 1; id <= 8; ++id) node.join(id, workload("serve", kCritical));
+  const auto told = of_kind<AssignGate>(node.join(9, workload("late", kCritical)));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].first.gate, -1);
+  EXPECT_THAT(told[0].second, HasSubstr("all 8 are held"));
+  EXPECT_THAT(of_kind<AssignGate>(node.tick(kMs, {})), IsEmpty());
+  node.leave(3);
+  EXPECT_EQ(node[9].gate, 2);
+}
+
+TEST(Priority, SeveralOthersTakeTurnsOneAtATime) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  node.join(3, workload("b"));
+  EXPECT_NE(node[2].turn_open, node[3].turn_open);
+  EXPECT_TRUE(armed_turn(node[2]));
+  EXPECT_TRUE(armed_turn(node[3]));
+  EXPECT_EQ(node[2].slice_us, 1U);
+  EXPECT_EQ(node[3].slice_us, 1U);
+  EXPECT_TRUE(node[1].turn_open);
+  EXPECT_EQ(node[1].armed, 0U);
+}
+
+TEST(Priority, ATurnIsTakenBeforeTheNextIsGiven) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  node.join(3, workload("b"));
+  for (int i = 0; i < 5; ++i) node.tick(10 * kMs, {2, 3});
+  const auto turns = of_kind<SetTurn>(node.log);
+  ASSERT_EQ(turns.size(), 2U);
+  EXPECT_FALSE(turns[0].first.open);
+  EXPECT_TRUE(turns[1].first.open);
+}
+
+TEST(Priority, TurnsBesideLatencyCriticalFollowTheWeights) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a", ServiceClass::kNormal, 3));
+  node.join(3, workload("b"));
+  int first = 0;
+  constexpr int kTicks = 2000;
+  for (int i = 0; i < kTicks; ++i) {
+    node.tick(10 * kMs, {2, 3});
+    if (node[2].turn_open) ++first;
+  }
+  EXPECT_NEAR(first / double{kTicks}, 0.75, 0.01);
+}
+
+TEST(Priority, ATurnWithoutWorkPassesOn) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  node.join(3, workload("b"));
+  const SessionId holder = node[2].turn_open ? 2 : 3;
+  const SessionId other = 5 - holder;
+  node.tick(10 * kMs, {other});
+  node.tick(10 * kMs, {other});
+  EXPECT_TRUE(node[other].turn_open);
+  EXPECT_FALSE(node[holder].turn_open);
+}
+
+TEST(Priority, AnIdleSessionIsNeitherHeldBackNorCounted) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  node.join(3, workload("notebook"));
+  for (int i = 0; i < 150; ++i) node.tick(10 * kMs, {2});
+  EXPECT_FALSE(armed_turn(node[2]));
+  EXPECT_FALSE(armed_turn(node[3]));
+  EXPECT_EQ(node[2].slice_us, 1U);
+  EXPECT_EQ(node[3].slice_us, 1000U);
+  EXPECT_EQ(node[3].armed, 1U);
+}
+
+TEST(Priority, ContextsOfOneSessionBesideLatencyCriticalKeepASensibleSlice) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  Tick tick;
+  tick.readings[2].contexts = 3;
+  tick.readings[2].launches = 1;
+  node.event(tick);
+  EXPECT_EQ(node[2].slice_us, 1000U);
+}
+
+TEST(Priority, GatesWithoutSlicesSetNoSlice) {
+  Node node;
+  node.on({.slices = false, .gate = true, .mps = false});
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  EXPECT_EQ(node[1].slice_us, 0U);
+  EXPECT_EQ(node[2].slice_us, 0U);
+  EXPECT_EQ(node[1].gate, 0);
+  EXPECT_EQ(node[2].armed, 1U);
+}
+
+TEST(Priority, UnderMpsEqualsRunTogetherAndWeightsNeedTurns) {
+  Node node;
+  node.on({.slices = false, .gate = true, .mps = true});
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  node.join(3, workload("b"));
+  EXPECT_FALSE(node.state.turns);
+  EXPECT_EQ(node[2].armed, 1U);
+  Workload heavier = workload("b", ServiceClass::kNormal, 2);
+  node.event(Changed{heavier});
+  EXPECT_TRUE(node.state.turns);
+  EXPECT_NE(node[2].turn_open, node[3].turn_open);
+}
+
+TEST(Priority, WithoutSlicesAndGateNothingIsOrdered) {
+  Node node;
+  node.on({.slices = false, .gate = false, .mps = false});
+  EXPECT_THAT(node.join(1, workload("serve", kCritical)), IsEmpty());
+  EXPECT_THAT(node.join(2, workload("a")), IsEmpty());
+}
+
+TEST(Priority, AClassChangedByTheOperatorActsAtOnce) {
+  Node node;
+  node.join(1, workload("a"));
+  node.join(2, workload("b"));
+  node.event(Changed{workload("a", kCritical)});
+  EXPECT_EQ(node[1].gate, 0);
+  EXPECT_EQ(node[2].armed, 1U);
+  node.event(Changed{workload("a", kBestEffort)});
+  EXPECT_EQ(node[1].gate, -1);
+  EXPECT_EQ(node[2].armed, 0U);
+}
+
+}  // namespace
+}  // namespace corun::policy
