@@ -87,6 +87,13 @@ Status make_private_folder(const std::string& path) {
   return {};
 }
 
+Status remove_run_dir(const Plan& plan) {
+  std::error_code error;
+  fs::remove_all(plan.run_dir, error);
+  if (error) return failed("cannot remove " + plan.run_dir + ": " + error.message());
+  return {};
+}
+
 std::map<std::string, std::string> gpu_environment(const GpuInfo& gpu, const std::string& pipe) {
   std::map<std::string, std::string> env{{gpu::kEnvMpsPipe, pipe}};
   // A simulated node has one GPU, and its driver reads no such variable.

@@ -19,6 +19,9 @@ Status check_shareable(const GpuInfo& gpu, bool through_server);
 /// A private, empty folder (mode 0700) with its parents.
 Status make_private_folder(const std::string& path);
 
+/// The plan's own folder with all its content, if it is there.
+Status remove_run_dir(const Plan& plan);
+
 /// The environment that binds a workload to the plan's GPU and to nothing of MPS but `pipe`.
 std::map<std::string, std::string> gpu_environment(const GpuInfo& gpu, const std::string& pipe);
 

@@ -3,8 +3,6 @@
 // the pipe folder is a private, empty one.
 #include "modes/driver_scheduled.h"
 
-#include <filesystem>
-
 #include "modes/applied.h"
 #include "modes/common.h"
 
@@ -40,12 +38,7 @@ class DriverScheduled final : public Mode {
     return check_without_mps(empty_pipe_dir(plan), tenants);
   }
 
-  Status undo(const Plan& plan) override {
-    std::error_code error;
-    std::filesystem::remove_all(plan.run_dir, error);
-    if (error) return failed("cannot remove " + plan.run_dir + ": " + error.message());
-    return {};
-  }
+  Status undo(const Plan& plan) override { return remove_run_dir(plan); }
 
  private:
   const std::string_view name_;

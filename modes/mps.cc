@@ -1,62 +1,13 @@
-// A private daemon for each plan: own pipe and log folders, so that neither a stray daemon is
-// joined nor strangers join ours. A CUDA process runs without MPS, silently, when no daemon
-// answers: hence check(). A killed client can upset its server: hence a fresh daemon per plan, and
-// clients are terminated through it before the end.
 #include "modes/mps.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <csignal>
-#include <filesystem>
-#include <map>
-
-#include "core/fd.h"
-#include "core/log.h"
-#include "core/process_tree.h"
-#include "core/units.h"
-#include "core/wait.h"
 #include "gpu/mps_control.h"
 #include "modes/applied.h"
 #include "modes/common.h"
+#include "modes/mps_server.h"
 
 namespace corun::modes {
 
-namespace fs = std::filesystem;
-
 namespace {
-
-constexpr Nanos kStartPatience = std::chrono::seconds(20);
-constexpr Nanos kQuitPatience = std::chrono::seconds(3);
-constexpr Nanos kKillPatience = std::chrono::seconds(10);
-constexpr int kFirstComputeMajor = 7;  // before Volta clients share one address space
-constexpr char kProcessName[] = "nvidia-cuda-mps";
-
-fs::path pipe_dir(const Plan& plan) { return fs::path(plan.run_dir) / "pipe"; }
-fs::path log_dir(const Plan& plan) { return fs::path(plan.run_dir) / "log"; }
-
-Result<gpu::MpsControl> control_of(const Plan& plan) {
-  CORUN_ASSIGN(const fs::path program, gpu::MpsControl::find());
-  return gpu::MpsControl(program, pipe_dir(plan), log_dir(plan));
-}
-
-/// Daemon and servers of this pipe folder, whoever started them: killed, and waited for.
-Status kill_all(const Plan& plan) {
-  const Instant deadline = monotonic_now() + kKillPatience;
-  for (pid_t pid : processes_with(kProcessName, gpu::kEnvMpsPipe, pipe_dir(plan).string())) {
-    Fd handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    if (!handle) continue;
-    kill(pid, SIGKILL);
-    const int fd = handle.get();
-    if (!wait_readable({&fd, 1}, deadline)[0]) {
-      return failed(fmt::format("the MPS process {} of {} cannot be killed", pid, plan.run_dir));
-    }
-  }
-  return {};
-}
 
 class Mps final : public Mode {
  public:
@@ -65,16 +16,7 @@ class Mps final : public Mode {
 
   std::string_view name() const override { return name_; }
   std::string_view summary() const override { return summary_; }
-
-  Status can(const GpuInfo& gpu) const override {
-    CORUN_TRY(check_shareable(gpu, true));
-    if (gpu.compute_major < kFirstComputeMajor) {
-      return unsupported(fmt::format("{} (compute capability {}.{}) is older than Volta", gpu.name,
-                                     gpu.compute_major, gpu.compute_minor));
-    }
-    const auto program = gpu::MpsControl::find();
-    return program ? Status() : Status(program.error());
-  }
+  Status can(const GpuInfo& gpu) const override { return MpsServer::possible(gpu); }
 
   Result<Plan> plan(const GpuInfo& gpu, std::span<const Share> shares) const override {
     CORUN_TRY(check_shares(gpu, shares));
@@ -82,84 +24,31 @@ class Mps final : public Mode {
     return Plan{std::string(name_), gpu, {shares.begin(), shares.end()}, run_dir.string()};
   }
 
-  Status apply(const Plan& plan) override {
-    CORUN_ASSIGN(const gpu::MpsControl control, control_of(plan));
-    CORUN_TRY(make_private_folder(pipe_dir(plan).string()));
-    CORUN_TRY(make_private_folder(log_dir(plan).string()));
-    CORUN_ASSIGN(
-        Process daemon,
-        control.start_daemon(gpu_environment(plan.gpu, pipe_dir(plan).string()), kStartPatience));
-    daemons_.emplace(plan.run_dir, std::move(daemon));
-    return {};
-  }
+  Status apply(const Plan& plan) override { return server_.start(plan); }
 
   Edits edits(const Plan& plan, const Share& share) const override {
-    Edits edits;
-    edits.env = gpu_environment(plan.gpu, pipe_dir(plan).string());
-    edits.env[gpu::kEnvMpsLog] = log_dir(plan).string();
-    if (share.thread_percentage) {
-      edits.env[gpu::kEnvMpsThreads] = std::to_string(*share.thread_percentage);
-    }
-    if (share.memory_limit_bytes) {
-      edits.env[gpu::kEnvMpsMemory] = fmt::format("0={}M", *share.memory_limit_bytes / kMiB);
-    }
+    Edits edits = MpsServer::edits(plan, share);
     if (priorities_) {
       const bool low = share.service_class == ServiceClass::kBestEffort;
       edits.env[gpu::kEnvMpsPriority] = low ? "1" : "0";
     }
-    edits.mounts.push_back({pipe_dir(plan).string(), pipe_dir(plan).string(), false});
-    edits.mounts.push_back({"/dev/shm", "/dev/shm", false});
     return edits;
   }
 
   Status check(const Plan& plan, std::span<const Tenant> tenants) const override {
-    CORUN_ASSIGN(const gpu::MpsControl control, control_of(plan));
-    CORUN_TRY(control.alive());
-    CORUN_ASSIGN(const auto clients, control.clients());
-    std::string missing;
-    for (const Tenant& tenant : tenants) {
-      const bool is_client = std::any_of(clients.begin(), clients.end(), [&](const auto& client) {
-        return std::find(tenant.pids.begin(), tenant.pids.end(), client.pid) != tenant.pids.end();
-      });
-      if (!is_client) missing += (missing.empty() ? "" : ", ") + tenant.workload;
-    }
-    if (missing.empty()) return {};
-    return failed("not a client of the MPS daemon: " + missing,
-                  "a workload must keep CUDA_MPS_PIPE_DIRECTORY and the user of corun");
+    return MpsServer::check(plan, tenants);
   }
 
   Status undo(const Plan& plan) override {
-    quit(plan);
-    daemons_.erase(plan.run_dir);
-    CORUN_TRY(kill_all(plan));
-    std::error_code error;
-    fs::remove_all(plan.run_dir, error);
-    if (error) return failed("cannot remove " + plan.run_dir + ": " + error.message());
-    return {};
+    CORUN_TRY(server_.stop(plan));
+    return remove_run_dir(plan);
   }
 
  private:
-  /// The polite way; what it does not reach is killed afterwards.
-  static void quit(const Plan& plan) {
-    if (!fs::exists(pipe_dir(plan))) return;
-    const auto control = control_of(plan);
-    if (!control || !control->alive()) return;
-    if (const auto clients = control->clients()) {
-      for (const auto& client : *clients) {
-        if (const auto done = control->terminate_client(client); !done) {
-          log::debug("{}", done.error().text());
-        }
-      }
-    }
-    if (const auto done = control->quit(kQuitPatience); !done) {
-      log::debug("{}", done.error().text());
-    }
-  }
-
   const std::string_view name_;
   const std::string_view summary_;
   const bool priorities_;
-  std::map<std::string, Process> daemons_;  ///< by run_dir
+  MpsServer server_;
 };
 
 }  // namespace
