@@ -28,7 +28,8 @@ std::vector<Share> shares_of(const std::vector<TenantSpec>& tenants) {
                       .service_class = w.service_class,
                       .weight = w.weight,
                       .memory_limit_bytes = w.memory_limit_bytes,
-                      .thread_percentage = w.thread_percentage});
+                      .thread_percentage = w.thread_percentage,
+                      .latency_target_ms = w.latency_target_ms});
   }
   return shares;
 }
@@ -47,6 +48,8 @@ class CellRun {
   Passage measure();
   void look_for_strangers();
   void check_mode();
+  std::vector<modes::Tenant> mode_tenants() const;
+  std::map<std::string, ManagedFigures> observe();
   void note_processes();
   void tear_down();
   void collect();
@@ -59,6 +62,7 @@ class CellRun {
   std::vector<TenantWindow> windows_;
   std::vector<std::vector<int>> pids_;
   std::vector<std::optional<uint64_t>> memory_;
+  std::map<std::string, ManagedFigures> counted_before_, counted_after_;
   std::set<std::string> strangers_;
   std::optional<modes::AppliedPlan> applied_;  ///< engaged while the mode is in force
   std::string mps_pipe_;                       ///< pipe directory that the mode gives its tenants
@@ -111,8 +115,13 @@ Status CellRun::start_tenants(const std::filesystem::path& channel_dir) {
     place.channel_dir = channel_dir;
     place.program_dir = site_.program_dir;
     place.log_file = site_.log_dir / fmt::format("{}.{}.log", request_.id, shares[i].workload);
-    place.env = site_.node_env;
-    for (const auto& [key, value] : request_.mode->edits(applied_->plan(), shares[i]).env) {
+    Edits edits = request_.mode->edits(applied_->plan(), shares[i]);
+    place.prepend_env = site_.node_prepend_env;
+    for (const auto& [key, value] : edits.prepend_env) {
+      std::string& behind = place.prepend_env[key];
+      behind = behind.empty() ? value : value + ":" + behind;
+    }
+    for (const auto& [key, value] : edits.env) {
       place.env[key] = value;
       if (key == "CUDA_MPS_PIPE_DIRECTORY") mps_pipe_ = value;
     }
@@ -128,13 +137,25 @@ Status CellRun::start_tenants(const std::filesystem::path& channel_dir) {
   return {};
 }
 
-void CellRun::check_mode() {
-  if (outcome_.mode_error || !applied_) return;
+std::vector<modes::Tenant> CellRun::mode_tenants() const {
   std::vector<modes::Tenant> tenants;
   for (const Tenant& tenant : group_.tenants()) {
     tenants.push_back({.workload = tenant.name(), .pids = tenant.pids()});
   }
-  Status status = request_.mode->check(applied_->plan(), tenants);
+  return tenants;
+}
+
+// What the mode's daemon counted until now; a daemon that does not answer voids the cell.
+std::map<std::string, ManagedFigures> CellRun::observe() {
+  auto counted = request_.mode->observe(applied_->plan(), mode_tenants());
+  if (counted) return std::move(*counted);
+  if (!outcome_.mode_error) outcome_.mode_error = counted.error().what;
+  return {};
+}
+
+void CellRun::check_mode() {
+  if (outcome_.mode_error || !applied_) return;
+  Status status = request_.mode->check(applied_->plan(), mode_tenants());
   if (!status) outcome_.mode_error = status.error().what;
 }
 
@@ -161,6 +182,7 @@ Passage CellRun::measure() {
   if (passage != Passage::kPassed) return passage;
   outcome_.begin = windows_.front().begin;
   outcome_.end = windows_.back().begin + from_seconds(windows_.back().seconds);
+  counted_after_ = observe();
   // The energy counter is read rarely: its value at the end lies between two readings.
   bool calm = group_.wait_until(outcome_.end + kLastReading) == TenantGroup::Wait::kReached;
   if (calm) return Passage::kPassed;
@@ -173,8 +195,10 @@ Passage CellRun::drive() {
   if (passage != Passage::kPassed) return passage;
   check_mode();
   if (outcome_.mode_error) return Passage::kTenantFailed;
+  counted_before_ = observe();
   passage = measure();
-  if (passage == Passage::kPassed) note_processes();
+  if (passage != Passage::kPassed) return passage;
+  note_processes();
   return passage;
 }
 
@@ -201,6 +225,10 @@ void CellRun::collect() {
       result.silent = !tenant.speaks();
       result.pids = pids_[i];
       result.memory_bytes = memory_[i];
+      const auto after = counted_after_.find(tenant.name());
+      if (after != counted_after_.end()) {
+        result.managed = since(counted_before_[tenant.name()], after->second);
+      }
     }
     outcome_.tenants.push_back(std::move(result));
   }

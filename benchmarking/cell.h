@@ -15,6 +15,7 @@
 #include "benchmarking/tenant.h"
 #include "benchmarking/void_rules.h"
 #include "core/cpus.h"
+#include "core/row.h"
 #include "core/signals.h"
 #include "modes/mode.h"
 
@@ -26,9 +27,10 @@ struct CellSite {
   GpuWatch* watch = nullptr;
   const InterruptGuard* interrupt = nullptr;  ///< may be null
   CpuBudget cpus;
-  std::map<std::string, std::string> node_env;  ///< what makes a command see this node's GPU
-  std::filesystem::path program_dir;            ///< corun's own workloads
-  std::filesystem::path log_dir;                ///< must exist
+  /// What makes a command see this node's GPU: put in front of the variables' values.
+  std::map<std::string, std::string> node_prepend_env;
+  std::filesystem::path program_dir;  ///< corun's own workloads
+  std::filesystem::path log_dir;      ///< must exist
   Windows windows;
   std::function<void()> tick;  ///< runs now and then; for the progress bar
 };
@@ -48,8 +50,9 @@ struct TenantResult {
   Failure failure = Failure::kNone;
   std::string failure_text;
   bool silent = false;
-  std::vector<int> pids;                 ///< inside the window
-  std::optional<uint64_t> memory_bytes;  ///< device memory at the window's end, from the driver
+  std::vector<int> pids;                  ///< inside the window
+  std::optional<uint64_t> memory_bytes;   ///< device memory at the window's end, from the driver
+  std::optional<ManagedFigures> managed;  ///< from the end of the warm-up to the window's end
 };
 
 struct CellOutcome {

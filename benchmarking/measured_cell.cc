@@ -50,6 +50,7 @@ void add_figures(ResultRow& row, const TenantFigures& figures, const TenantResul
   row.window_seconds = tenant.window.seconds;
   row.cpu_bound = tenant.window.pressure && tenant.window.pressure->cpu_bound;
   row.memory_bytes = tenant.memory_bytes;
+  row.managed = tenant.managed;
   if (tenant.record.done) {
     const DoneMessage& done = *tenant.record.done;
     row.checksum = done.checksum;

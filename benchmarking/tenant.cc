@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "core/environment.h"
 #include "core/files.h"
 
 namespace corun::benchmarking {
@@ -51,6 +52,9 @@ Result<Tenant> Tenant::start(const TenantSpec& spec, const TenantPlace& place, I
   options.set_env = place.env;
   for (const auto& [key, value] : workload.env) options.set_env[key] = value;
   for (const auto& [key, value] : channel.environment()) options.set_env[key] = value;
+  for (const auto& [key, value] : place.prepend_env) {
+    prepend_variable(options.set_env, key, value);
+  }
   options.cpus = place.cpus;
   options.out = Stream::file(place.log_file);
   options.err = Stream::file(place.log_file);

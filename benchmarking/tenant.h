@@ -22,8 +22,10 @@ struct TenantPlace {
   std::filesystem::path channel_dir;       ///< for its FIFOs; must exist
   std::filesystem::path log_file;          ///< its standard output and error
   std::map<std::string, std::string> env;  ///< of the node and the mode
-  std::vector<int> cpus;                   ///< empty: all
-  std::filesystem::path program_dir;       ///< where corun's own workloads are
+  /// Put in front of what the workload would have there (Edits::prepend_env).
+  std::map<std::string, std::string> prepend_env;
+  std::vector<int> cpus;              ///< empty: all
+  std::filesystem::path program_dir;  ///< where corun's own workloads are
 };
 
 /// What a tenant said, for the figures.

@@ -21,11 +21,6 @@ constexpr Nanos kStartPatience = std::chrono::seconds(20);
 
 fs::path simulated_driver_dir() { return program_dir().parent_path() / "simgpu"; }
 
-std::string with_prefix(const std::string& folder, const char* variable) {
-  auto old = environment(variable);
-  return old ? folder + ":" + *old : folder;
-}
-
 // The last line that the server wrote: why it did not start.
 std::string last_line(const fs::path& log) {
   auto text = read_file(log);
@@ -54,11 +49,15 @@ fs::path program_dir() {
   return fs::read_symlink("/proc/self/exe", error).parent_path();
 }
 
-std::map<std::string, std::string> Node::tenant_env() const {
+std::map<std::string, std::string> Node::tenant_prepend_env() const {
   auto driver_dir = environment(kEnvDriverDir);
   if (!simulated_ || !driver_dir) return {};
-  return {{"LD_LIBRARY_PATH", with_prefix(*driver_dir, "LD_LIBRARY_PATH")},
-          {"PATH", with_prefix(*driver_dir, "PATH")}};
+  std::map<std::string, std::string> env{{"LD_LIBRARY_PATH", *driver_dir}, {"PATH", *driver_dir}};
+  // The simulated driver's device files: a real driver's are the kernel's.
+  const fs::path devices = fs::path(*driver_dir) / "libsimdev.so";
+  std::error_code error;
+  if (fs::exists(devices, error)) env["LD_PRELOAD"] = devices.string();
+  return env;
 }
 
 Status Node::list() {

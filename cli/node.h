@@ -45,9 +45,9 @@ class Node {
 
   const std::vector<GpuInfo>& gpus() const { return gpus_; }
   bool simulated() const { return simulated_; }
-  /// What a command needs in its environment to find this node's driver and tools; empty on a real
-  /// one.
-  std::map<std::string, std::string> tenant_env() const;
+  /// What a command needs in front of variables' values (colon-separated) to find this node's
+  /// driver, tools and device files; empty on a real one.
+  std::map<std::string, std::string> tenant_prepend_env() const;
 
  private:
   static Result<Node> open_real();

@@ -1,6 +1,7 @@
 // Environment variables of this process, and the table of those that corun reads.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -8,6 +9,11 @@ namespace corun {
 
 /// The value of `name`, or nothing when it is unset or empty.
 std::optional<std::string> environment(const char* name);
+
+/// Puts `value` in front of what a child with these additions to the environment would find in
+/// `name`: those of `env`, else this process's own; separated by a colon.
+void prepend_variable(std::map<std::string, std::string>& env, const std::string& name,
+                      const std::string& value);
 
 // Every CORUN_* variable, with its meaning in docs/environment.md.
 inline constexpr char kEnvRows[] = "CORUN_ROWS";             // path or descriptor number

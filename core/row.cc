@@ -1,5 +1,9 @@
 #include "core/row.h"
 
+#include <algorithm>
+#include <map>
+#include <string_view>
+
 #include "core/json_fields.h"
 #include "core/json_values.h"
 
@@ -15,6 +19,28 @@ Json latency_json(const std::optional<LatencySummary>& latency) {
           {"p95", estimate_json(latency->p95)},
           {"p99", estimate_json(latency->p99)},
           {"p999", estimate_json(latency->p999)}};
+}
+
+/// Every count of the figures with its key.
+template <typename Figures, typename Use>
+void for_each_count(Figures& figures, Use use) {
+  use("launches", figures.launches);
+  use("graph_launches", figures.graph_launches);
+  use("gate_waits", figures.gate_waits);
+  use("bursts", figures.bursts);
+  use("gate_closures", figures.gate_closures);
+  use("preemptions", figures.preemptions);
+  use("slice_sets", figures.slice_sets);
+  use("slice_errors", figures.slice_errors);
+  use("refusals", figures.refusals);
+}
+
+Json managed_json(const ManagedFigures& figures) {
+  Json json{{"seconds", figures.seconds},
+            {"mechanism", figures.mechanism},
+            {"slice_us", figures.slice_us}};
+  for_each_count(figures, [&json](const char* key, uint64_t count) { json[key] = count; });
+  return json;
 }
 
 /// Reads the object below `key` with `fill(fields, object)`; null leaves `out` empty.
@@ -77,6 +103,18 @@ void read_utilization(JsonFields& in, ResultRow& row) {
   if (!status) in.fail("utilization", status.error().what);
 }
 
+/// Rows of other modes, and rows from before there were managed ones, have no such key.
+void read_managed(JsonFields& in, const Json& row, std::optional<ManagedFigures>& out) {
+  if (!row.is_object() || !row.contains("managed")) return;
+  read_nested(in, "managed", out, [](JsonFields& fields, ManagedFigures& figures) {
+    fields.get("seconds", figures.seconds);
+    fields.get("mechanism", figures.mechanism);
+    fields.get("slice_us", figures.slice_us);
+    for_each_count(figures,
+                   [&fields](const char* key, uint64_t& count) { fields.get(key, count); });
+  });
+}
+
 void read_schema(JsonFields& in) {
   int schema = 0;
   in.get("schema", schema);
@@ -123,38 +161,50 @@ void read_figures(JsonFields& in, ResultRow& row) {
 
 }  // namespace
 
+ManagedFigures since(const ManagedFigures& before, ManagedFigures after) {
+  std::map<std::string_view, uint64_t> old;
+  for_each_count(before, [&old](const char* key, uint64_t count) { old[key] = count; });
+  // A process that left takes its counts with it.
+  for_each_count(
+      after, [&old](const char* key, uint64_t& count) { count -= std::min(count, old.at(key)); });
+  after.seconds -= before.seconds;
+  return after;
+}
+
 Json to_json(const ResultRow& row) {
-  return {{"schema", kRowSchema},
-          {"run", row.run},
-          {"gpu", row.gpu},
-          {"driver", row.driver},
-          {"simulated", row.simulated},
-          {"mode", row.mode},
-          {"mix", row.mix},
-          {"n", row.n},
-          {"rep", row.rep},
-          {"cell", row.cell},
-          {"workload", row.workload},
-          {"kind", to_string(row.kind)},
-          {"class", to_string(row.service_class)},
-          {"throughput", or_null(row.throughput)},
-          {"unit", row.unit},
-          {"latency_ms", latency_json(row.latency_ms)},
-          {"service_ms", latency_json(row.service_ms)},
-          {"offered", or_null(row.offered)},
-          {"progress", estimate_json(row.progress)},
-          {"utilization",
-           {{"nvml", or_null(row.utilization_nvml)}, {"sm_active", or_null(row.sm_active)}}},
-          {"gpu_seconds", or_null(row.gpu_seconds)},
-          {"memory_bytes", or_null(row.memory_bytes)},
-          {"checksum", or_null(row.checksum)},
-          {"checksum_ok", or_null(row.checksum_ok)},
-          {"window_seconds", row.window_seconds},
-          {"generator_lag_p99_us", or_null(row.generator_lag_p99_us)},
-          {"saturated", row.saturated},
-          {"cpu_bound", row.cpu_bound},
-          {"valid", row.valid},
-          {"reason", row.reason}};
+  Json json{{"schema", kRowSchema},
+            {"run", row.run},
+            {"gpu", row.gpu},
+            {"driver", row.driver},
+            {"simulated", row.simulated},
+            {"mode", row.mode},
+            {"mix", row.mix},
+            {"n", row.n},
+            {"rep", row.rep},
+            {"cell", row.cell},
+            {"workload", row.workload},
+            {"kind", to_string(row.kind)},
+            {"class", to_string(row.service_class)},
+            {"throughput", or_null(row.throughput)},
+            {"unit", row.unit},
+            {"latency_ms", latency_json(row.latency_ms)},
+            {"service_ms", latency_json(row.service_ms)},
+            {"offered", or_null(row.offered)},
+            {"progress", estimate_json(row.progress)},
+            {"utilization",
+             {{"nvml", or_null(row.utilization_nvml)}, {"sm_active", or_null(row.sm_active)}}},
+            {"gpu_seconds", or_null(row.gpu_seconds)},
+            {"memory_bytes", or_null(row.memory_bytes)},
+            {"checksum", or_null(row.checksum)},
+            {"checksum_ok", or_null(row.checksum_ok)},
+            {"window_seconds", row.window_seconds},
+            {"generator_lag_p99_us", or_null(row.generator_lag_p99_us)},
+            {"saturated", row.saturated},
+            {"cpu_bound", row.cpu_bound},
+            {"valid", row.valid},
+            {"reason", row.reason}};
+  if (row.managed) json["managed"] = managed_json(*row.managed);
+  return json;
 }
 
 Result<ResultRow> result_row_from_json(const Json& value) {
@@ -163,6 +213,7 @@ Result<ResultRow> result_row_from_json(const Json& value) {
   read_schema(in);
   read_identity(in, row);
   read_figures(in, row);
+  read_managed(in, value, row.managed);
   CORUN_TRY(in.status());
   return row;
 }

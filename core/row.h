@@ -28,6 +28,24 @@ struct LatencySummary {
   std::optional<Estimate> p50, p90, p95, p99, p999;
 };
 
+/// What the managing daemon counted for one workload (all its processes) in `seconds`.
+struct ManagedFigures {
+  double seconds = 0;     ///< the time that the counts cover
+  std::string mechanism;  ///< "slices and gate", "gate", "slices" or "none"
+  uint64_t launches = 0;  ///< kernels
+  uint64_t graph_launches = 0;
+  uint64_t gate_waits = 0;     ///< waits enqueued on the GPU
+  uint64_t bursts = 0;         ///< of a latency-critical workload
+  uint64_t gate_closures = 0;  ///< by it
+  uint64_t preemptions = 0;
+  uint64_t slice_sets = 0;    ///< slices set
+  uint64_t slice_errors = 0;  ///< slices that the driver refused
+  uint64_t refusals = 0;      ///< allocations refused by its memory limit
+  uint64_t slice_us = 0;      ///< at the end; 0: none set
+};
+/// The counts of `after` without those of `before`; what is no count is `after`'s.
+ManagedFigures since(const ManagedFigures& before, ManagedFigures after);
+
 struct ResultRow {
   std::string run;     ///< id of the run (results folder)
   std::string gpu;     ///< product name
@@ -57,6 +75,7 @@ struct ResultRow {
   std::optional<double> generator_lag_p99_us;  ///< open loop: lateness of the load generator
   bool saturated = false;                      ///< the backlog grew: percentiles are withheld
   bool cpu_bound = false;                      ///< the workload's CPU was contended in the window
+  std::optional<ManagedFigures> managed;       ///< managed modes only
   bool valid = true;
   std::string reason;  ///< why the row is not valid; empty otherwise
 };

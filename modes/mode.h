@@ -6,6 +6,7 @@
 // of a corun that died (modes/applied.h).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include "core/model/gpu.h"
 #include "core/model/workload.h"
 #include "core/result.h"
+#include "core/row.h"
 
 namespace corun::modes {
 
@@ -52,6 +54,10 @@ class Mode {
   /// Whether the mode is in force for exactly these tenants now. An error voids the cell.
   virtual Status check(const Plan& plan, std::span<const Tenant> tenants) const = 0;
   virtual Status undo(const Plan& plan) = 0;
+  /// What the mode's own daemon counted so far, per workload: `seconds` is a point in time. Nothing
+  /// for modes without one. Errors (failed): the daemon does not answer.
+  virtual Result<std::map<std::string, ManagedFigures>> observe(
+      const Plan& plan, std::span<const Tenant> tenants) const;
 };
 
 /// All modes, in the order in which tables print them.

@@ -4,6 +4,11 @@
 
 namespace corun::modes {
 
+Result<std::map<std::string, ManagedFigures>> Mode::observe(const Plan&,
+                                                            std::span<const Tenant>) const {
+  return std::map<std::string, ManagedFigures>();
+}
+
 std::vector<std::unique_ptr<Mode>> all_modes() {
   std::vector<std::unique_ptr<Mode>> modes;
   modes.push_back(make_exclusive());

@@ -40,6 +40,7 @@ struct Share {
   double weight = 1.0;
   std::optional<uint64_t> memory_limit_bytes;
   std::optional<int> thread_percentage;
+  std::optional<double> latency_target_ms;  ///< p99 target of a burst or request
 };
 
 /// What a mode changes in the environment a workload is started in (a process or a container).
@@ -50,6 +51,8 @@ struct Edits {
     bool read_only = false;
   };
   std::map<std::string, std::string> env;  ///< set (an empty value sets the empty string)
+  /// Put in front of what the variable holds then: colon-separated lists such as LD_PRELOAD.
+  std::map<std::string, std::string> prepend_env;
   std::vector<Mount> mounts;         ///< for containers; a plain process sees the host's files
   std::vector<std::string> devices;  ///< device nodes, e.g. /dev/nvidia0
 };

@@ -43,6 +43,30 @@ TEST(Cell, TwoGoodTenantsGiveExactRatesOverOneCommonWindow) {
   EXPECT_EQ(fake.together.applied, 1);
 }
 
+TEST(Cell, WhatTheModesDaemonCountedInTheWindowIsInTheRow) {
+  FakeSite fake;
+  fake.together.counts = true;
+  MeasuredCell cell =
+      measured(run_cell(fake.site, request(fake.together, {fake_tenant("a", "good", 100)})));
+  ASSERT_TRUE(cell.rows[0].managed);
+  EXPECT_EQ(cell.rows[0].managed->launches, 10U) << "the look before it is taken off";
+  EXPECT_EQ(cell.rows[0].managed->mechanism, "gate");
+}
+
+TEST(Cell, ListsOfTheEnvironmentAreGrownInFront) {
+  FakeSite fake;
+  fake.site.node_prepend_env = {{"FAKE_LIST", "node"}};
+  TenantSpec tenant = fake_tenant("a", "good", 100);
+  tenant.workload.env["FAKE_LIST"] = "own";
+  const auto file = fake.folder() / "list";
+  tenant.workload.command = {"sh", "-c",
+                             "printf %s \"$FAKE_LIST\" > " + file.string() + "; exec " +
+                                 (fake.site.program_dir / "fake_tenant").string() + " good 100"};
+  CellOutcome outcome = run_cell(fake.site, request(fake.together, {tenant}));
+  EXPECT_TRUE(measured(outcome).record.valid);
+  EXPECT_EQ(read_file(file).value(), "mode:node:own");
+}
+
 TEST(Cell, TurnsAreDisjointAndRatesAreOverAllTurns) {
   FakeSite fake;
   CellOutcome outcome =

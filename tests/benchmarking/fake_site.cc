@@ -21,6 +21,7 @@ Status FakeMode::apply(const modes::Plan&) {
 Edits FakeMode::edits(const modes::Plan&, const Share&) const {
   Edits edits;
   edits.env["FAKE_MODE"] = name_;
+  edits.prepend_env["FAKE_LIST"] = "mode";
   return edits;
 }
 
@@ -31,6 +32,18 @@ Status FakeMode::check(const modes::Plan&, std::span<const modes::Tenant>) const
 Status FakeMode::undo(const modes::Plan&) {
   in_force = std::max(0, in_force - 1);
   return undo_status;
+}
+
+Result<std::map<std::string, ManagedFigures>> FakeMode::observe(
+    const modes::Plan&, std::span<const modes::Tenant> tenants) const {
+  std::map<std::string, ManagedFigures> figures;
+  if (!counts) return figures;
+  launches_ += 10;
+  for (const modes::Tenant& tenant : tenants) {
+    figures[tenant.workload].launches = launches_;
+    figures[tenant.workload].mechanism = "gate";
+  }
+  return figures;
 }
 
 std::vector<GpuSnapshot> FakeWatch::take_snapshots() {

@@ -24,14 +24,19 @@ class FakeMode final : public modes::Mode {
   Edits edits(const modes::Plan& plan, const Share& share) const override;
   Status check(const modes::Plan& plan, std::span<const modes::Tenant> tenants) const override;
   Status undo(const modes::Plan& plan) override;
+  /// Every look counts ten launches more for each tenant.
+  Result<std::map<std::string, ManagedFigures>> observe(
+      const modes::Plan& plan, std::span<const modes::Tenant> tenants) const override;
 
   Status apply_status, check_status, undo_status;  ///< what the calls return
   int in_force = 0;                                ///< applied and not undone
   int applied = 0;
+  bool counts = false;  ///< observe() has figures
 
  private:
   std::string name_;
   bool turns_;
+  mutable uint64_t launches_ = 0;
 };
 
 class FakeWatch final : public GpuWatch {

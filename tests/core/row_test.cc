@@ -47,6 +47,36 @@ ResultRow full_row() {
   return row;
 }
 
+TEST(Row, AManagedRowComesBackTheSameAndOthersHaveNoSuchKey) {
+  ResultRow row = full_row();
+  EXPECT_FALSE(to_json(row).contains("managed"));
+  row.managed = ManagedFigures();
+  row.managed->mechanism = "gate";
+  row.managed->launches = 7;
+  const Json json = to_json(row);
+  auto back = result_row_from_json(json);
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(to_json(*back), json);
+  EXPECT_EQ(back->managed->launches, 7U);
+}
+
+TEST(ManagedFigures, CountsAreThoseBetweenTwoLooks) {
+  ManagedFigures before;
+  before.seconds = 10;
+  before.launches = 100;
+  before.slice_us = 50;
+  ManagedFigures after;
+  after.seconds = 13;
+  after.mechanism = "gate";
+  after.launches = 90;
+  after.slice_us = 20;
+  const ManagedFigures counted = since(before, after);
+  EXPECT_EQ(counted.seconds, 3);
+  EXPECT_EQ(counted.mechanism, "gate");
+  EXPECT_EQ(counted.launches, 0U) << "a process left in between";
+  EXPECT_EQ(counted.slice_us, 20U);
+}
+
 TEST(Row, AFullRowComesBackTheSame) {
   const Json json = to_json(full_row());
   auto back = result_row_from_json(json);
