@@ -73,8 +73,16 @@ std::optional<double> solo_p99(const Rows& solo, int rep) {
   return values.empty() ? std::nullopt : std::optional(stats::mean(values));
 }
 
+/// A figure against solo; without `ratio` these data have no interval for it.
+struct AgainstSolo {
+  double value = 0;
+  std::optional<stats::Ratio> ratio;
+
+  Estimate estimate() const { return ratio ? ratio->estimate() : Estimate{value, {}, {}}; }
+};
+
 /// p99 over the p99 of the solo runs around the same repetition, so that slow drift cancels.
-std::optional<Estimate> inflation(const Rows& rows, const Rows& solo) {
+std::optional<AgainstSolo> inflation(const Rows& rows, const Rows& solo) {
   std::vector<double> alone;
   std::vector<double> shared;
   for (const ResultRow* row : rows) {
@@ -85,14 +93,56 @@ std::optional<Estimate> inflation(const Rows& rows, const Rows& solo) {
     shared.push_back(p99->value);
   }
   if (shared.empty()) return std::nullopt;
-  if (const auto ratio = stats::paired_ratio(alone, shared)) return ratio->estimate();
-  const Estimate value{shared.front() / alone.front(), {}, {}};
+  AgainstSolo found{shared.front() / alone.front(), stats::paired_ratio(alone, shared)};
   const auto own = percentile_over(rows, &LatencySummary::p99);
   const auto reference = percentile_over(solo, &LatencySummary::p99);
-  if (!own || !reference) return value;
-  const auto ratio = stats::ratio_of_estimates(*reference, *own);
-  return ratio ? ratio->estimate() : value;
+  if (!found.ratio && own && reference) found.ratio = stats::ratio_of_estimates(*reference, *own);
+  return found;
 }
+
+/// Progress is a ratio to the solo runs already: per repetition, or one with its own interval.
+std::optional<AgainstSolo> progress_against_solo(const Rows& rows) {
+  const auto progress = known<Estimate>(rows, [](const ResultRow& row) { return row.progress; });
+  if (progress.empty()) return std::nullopt;
+  std::vector<double> values;
+  for (const Estimate& launch : progress) values.push_back(launch.value);
+  const std::vector<double> ones(values.size(), 1.0);
+  AgainstSolo found{values.front(), stats::paired_ratio(ones, values)};
+  if (!found.ratio) found.ratio = stats::ratio_of_estimates({1, 1, 1}, progress.front());
+  return found;
+}
+
+/// The comparisons of a whole run, decided together (Holm).
+class VerdictGrid {
+ public:
+  void add(const AgainstSolo& figure, double band, stats::Better better,
+           std::optional<stats::Verdict> WorkloadFigures::*which, size_t mode, size_t workload) {
+    places_.push_back({which, mode, workload});
+    if (figure.ratio) {
+      grid_.push_back({*figure.ratio, band, better});
+      decidable_.push_back(places_.size() - 1);
+    }
+  }
+
+  void decide(Figures& figures) const {
+    const auto set = [&](const Place& place, stats::Verdict verdict) {
+      figures.modes[place.mode].workloads[place.workload].*place.which = verdict;
+    };
+    for (const Place& place : places_) set(place, stats::Verdict::kAmbiguous);
+    const auto verdicts = stats::holm_verdicts(grid_);
+    for (size_t i = 0; i < verdicts.size(); ++i) set(places_[decidable_[i]], verdicts[i]);
+  }
+
+ private:
+  struct Place {
+    std::optional<stats::Verdict> WorkloadFigures::*which;
+    size_t mode;
+    size_t workload;
+  };
+  std::vector<Place> places_;
+  std::vector<stats::Comparison> grid_;
+  std::vector<size_t> decidable_;  // places_ index of each grid_ entry
+};
 
 WorkloadFigures workload_figures(const Rows& rows, const Rows& solo) {
   const ResultRow& first = *rows.front();
@@ -108,7 +158,7 @@ WorkloadFigures workload_figures(const Rows& rows, const Rows& solo) {
   f.p50_ms = percentile_over(rows, &LatencySummary::p50);
   f.p95_ms = percentile_over(rows, &LatencySummary::p95);
   f.p99_ms = percentile_over(rows, &LatencySummary::p99);
-  f.inflation = inflation(rows, solo);
+  if (const auto p99 = inflation(rows, solo)) f.inflation = p99->estimate();
   const auto offered = known<double>(rows, [](const ResultRow& r) { return r.offered; });
   if (!offered.empty()) f.offered = stats::mean(offered);
   for (const ResultRow* row : rows) {
@@ -208,6 +258,32 @@ void add_workloads(ModeFigures& f, const RowIndex& index) {
   if (!windows.empty()) f.window_seconds = stats::mean(windows);
 }
 
+void add_verdicts(Figures& figures, const RowIndex& index) {
+  VerdictGrid grid;
+  for (size_t m = 0; m < figures.modes.size(); ++m) {
+    const ModeFigures& mode = figures.modes[m];
+    if (mode.mode == "solo") continue;
+    for (size_t w = 0; w < mode.workloads.size(); ++w) {
+      const WorkloadFigures& workload = mode.workloads[w];
+      const Rows rows = index.of(mode.mode, mode.mix, workload.workload);
+      if (const auto p99 = inflation(rows, index.solo(mode.mix, workload.workload))) {
+        grid.add(*p99, stats::kTailBand, stats::Better::kLower, &WorkloadFigures::p99_verdict, m,
+                 w);
+      }
+      const auto progress = progress_against_solo(rows);
+      if (progress && !workload.offered) {
+        grid.add(*progress, stats::kRateBand, stats::Better::kHigher,
+                 &WorkloadFigures::progress_verdict, m, w);
+      }
+    }
+  }
+  grid.decide(figures);
+}
+
+Json verdict_json(const std::optional<stats::Verdict>& verdict) {
+  return verdict ? Json(stats::to_string(*verdict)) : Json(nullptr);
+}
+
 std::vector<VoidCell> voids_of(const Results& results, const RowIndex& index) {
   std::vector<VoidCell> voids;
   for (const CellRecord& cell : results.cells) {
@@ -256,6 +332,8 @@ Json workload_json(const WorkloadFigures& f) {
           {"p95_ms", estimate_json(f.p95_ms)},
           {"p99_ms", estimate_json(f.p99_ms)},
           {"p99_over_solo", estimate_json(f.inflation)},
+          {"p99_verdict", verdict_json(f.p99_verdict)},
+          {"progress_verdict", verdict_json(f.progress_verdict)},
           {"offered", or_null(f.offered)},
           {"requests", f.requests},
           {"launches", f.launches},
@@ -332,6 +410,7 @@ Figures figures_of(const Results& results) {
     add_cell_figures(mode, results);
     add_workloads(mode, index);
   }
+  add_verdicts(figures, index);
   figures.voids = voids_of(results, index);
   return figures;
 }

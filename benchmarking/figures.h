@@ -9,6 +9,7 @@
 #include "benchmarking/results_folder.h"
 #include "core/json.h"
 #include "core/row.h"
+#include "core/stats/compare.h"
 
 namespace corun::benchmarking {
 
@@ -25,9 +26,13 @@ struct WorkloadFigures {
   std::optional<Estimate> p95_ms;
   std::optional<Estimate> p99_ms;
   std::optional<Estimate> inflation;  ///< p99 here over p99 solo
-  std::optional<double> offered;      ///< requests/s; open-loop workloads only
-  uint64_t requests = 0;              ///< latencies behind the percentiles, all repetitions
-  int launches = 0;                   ///< valid repetitions
+  /// Against solo; nothing under "solo" and without a figure. Open-loop workloads have no verdict
+  /// on their progress: they progress whenever they keep up. All verdicts of a run hold together.
+  std::optional<stats::Verdict> p99_verdict;
+  std::optional<stats::Verdict> progress_verdict;
+  std::optional<double> offered;  ///< requests/s; open-loop workloads only
+  uint64_t requests = 0;          ///< latencies behind the percentiles, all repetitions
+  int launches = 0;               ///< valid repetitions
   bool saturated = false;
   bool cpu_bound = false;
   std::optional<bool> checksum_ok;

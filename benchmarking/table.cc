@@ -5,6 +5,7 @@
 #include <set>
 
 #include "benchmarking/format.h"
+#include "benchmarking/scoreboard.h"
 #include "benchmarking/text_grid.h"
 
 namespace corun::benchmarking {
@@ -57,6 +58,20 @@ void print_modes(const std::vector<const ModeFigures*>& modes, TextPrinter& prin
   grid.print(printer);
 }
 
+/// "time-slicing: infer-1 p99 2.21x solo (WORSE), train-1 0.455 (WORSE)".
+void print_scores(const std::vector<Score>& scores, const std::string& mix, TextPrinter& printer) {
+  bool any = false;
+  for (const Score& score : scores) {
+    if (score.mix != mix) continue;
+    if (!any) printer.line("");
+    any = true;
+    const std::string tail = tail_text(score);
+    const std::string progress = progress_text(score);
+    printer.wrapped(
+        score.mode + ": " + tail + (tail.empty() || progress.empty() ? "" : ", ") + progress, "  ");
+  }
+}
+
 /// "mix pair: 2 workloads, 5 repetitions of 10 s".
 std::string mix_title(const std::vector<const ModeFigures*>& modes) {
   const ModeFigures* largest = modes.front();
@@ -89,6 +104,7 @@ std::string table(const Figures& figures, const TableOptions& options) {
     printer.line("SIMULATED: all figures are of the simulated GPU, none was measured on hardware.",
                  TextStyle::kWarn);
   }
+  const std::vector<Score> scores = scoreboard(figures);
   std::vector<const ModeFigures*> mix;
   for (size_t i = 0; i < figures.modes.size(); ++i) {
     mix.push_back(&figures.modes[i]);
@@ -98,13 +114,19 @@ std::string table(const Figures& figures, const TableOptions& options) {
     printer.line(mix_title(mix), TextStyle::kBold);
     print_workloads(mix, printer);
     print_modes(mix, printer);
+    print_scores(scores, mix.front()->mix, printer);
     mix.clear();
   }
   print_voids(figures, printer);
   printer.line("");
   printer.line("- not known, or too few samples; intervals 95 %; progress = rate over solo rate;",
                TextStyle::kDim);
-  printer.line("STP = sum of progress of closed-loop workloads; tax = 1 - STP.", TextStyle::kDim);
+  printer.line("STP = sum of progress of closed-loop workloads; tax = 1 - STP; SAME: within 1 % of",
+               TextStyle::kDim);
+  printer.line(
+      "the solo rate or 5 % of the solo p99, for the run as a whole (Holm); AMBIGUOUS: these",
+      TextStyle::kDim);
+  printer.line("data cannot tell.", TextStyle::kDim);
   return printer.take();
 }
 

@@ -9,6 +9,7 @@
 #include "benchmarking/format.h"
 #include "benchmarking/report/html.h"
 #include "benchmarking/report/theme.h"
+#include "benchmarking/scoreboard.h"
 
 namespace corun::benchmarking {
 
@@ -84,7 +85,7 @@ std::string worst_inflation(const ModeFigures& mode) {
   return with_interval(worst);
 }
 
-std::string scoreboard(const Figures& figures) {
+std::string modes_at_a_glance(const Figures& figures) {
   std::string out =
       "<div class=\"panel\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
       "aria-label=\"Modes at a glance\"><table><caption>Intervals are 95 %; a dash "
@@ -113,6 +114,30 @@ std::string scoreboard(const Figures& figures) {
     out += fmt::format("<td{}>{} of {}</td></tr>\n",
                        mode.valid_cells < mode.cells ? " class=\"bad\"" : "", mode.valid_cells,
                        mode.cells);
+  }
+  return out + "</tbody></table></div></div>\n";
+}
+
+std::string verdicts_against_solo(const Figures& figures) {
+  const std::vector<Score> scores = scoreboard(figures);
+  if (scores.empty()) return "";
+  std::string out =
+      "<div class=\"panel\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+      "aria-label=\"Verdicts against solo\"><table><caption>Against solo. SAME: within 1 % of the "
+      "rate or 5 % of the p99, for the run as a whole (Holm); AMBIGUOUS: these data cannot tell"
+      "</caption><thead><tr><th scope=\"col\" class=\"text\">mix</th><th scope=\"col\" "
+      "class=\"text\">mode</th><th scope=\"col\" class=\"text\">tail</th><th scope=\"col\" "
+      "class=\"text\">closed-loop progress</th></tr></thead><tbody>\n";
+  std::string mix;
+  const auto text_or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
+  for (const Score& score : scores) {
+    const bool first = score.mix != mix;
+    mix = score.mix;
+    out += fmt::format(
+        "<tr{}><td class=\"text\">{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td>"
+        "<td class=\"text\">{}</td></tr>\n",
+        first ? " class=\"group\"" : "", first ? escaped(mix) : "", mode_chip(score.mode),
+        escaped(text_or_dash(tail_text(score))), escaped(text_or_dash(progress_text(score))));
   }
   return out + "</tbody></table></div></div>\n";
 }
@@ -307,7 +332,7 @@ std::string report_page(const Results& results, const Figures& figures,
       "<h2>At a glance</h2>\n<p class=\"note\">STP is the sum of the closed-loop workloads' "
       "progress: how many GPUs' worth of solo work one GPU did. The tax is what is missing to "
       "one. Jain's index is 1 when all progress alike.</p>\n" +
-      scoreboard(figures);
+      modes_at_a_glance(figures) + verdicts_against_solo(figures);
   out += "<h2>Plots</h2>\n" + plots_html(plots);
   out += "<h2>All workloads</h2>\n" + workload_table(figures);
   out += "<h2>Void cells</h2>\n" + void_section(figures);
@@ -338,7 +363,7 @@ std::string comparison_page(std::span<const Results> runs, const std::vector<Plo
   if (plots.empty()) out += "<p>The runs have no figure in common.</p>\n";
   out += plots_html(plots);
   for (const Figures& f : figures) {
-    out += "<h2>" + escaped(f.run) + "</h2>\n" + scoreboard(f);
+    out += "<h2>" + escaped(f.run) + "</h2>\n" + modes_at_a_glance(f) + verdicts_against_solo(f);
   }
   return out + page_end("Comparison of runs.");
 }

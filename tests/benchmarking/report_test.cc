@@ -69,7 +69,7 @@ TEST_F(Report, AllThatIsNamedIsThereAndNothingIsLoaded) {
   EXPECT_EQ(html.find("nan"), std::string::npos);
   for (const char* text : {"SIMULATED", "NVIDIA H100 80GB HBM3", "time-slicing", "infer-1",
                            "corun bench --mode all --workloads 2", "No cell was void", "gpu.cuda",
-                           "MIG mode is disabled"}) {
+                           "MIG mode is disabled", "infer-1 p99 2.", "Against solo"}) {
     EXPECT_NE(html.find(text), std::string::npos) << text;
   }
 }
