@@ -1,36 +1,12 @@
 // The drop-in driver in this process, against a node of its own.
-#include "tests/simgpu_node/client/driver.h"
-
-#include <gtest/gtest.h>
-
 #include <thread>
 
-#include "tests/simgpu_node/node_fixture.h"
+#include "tests/simgpu_node/drop_in_fixture.h"
 
 namespace corun::simgpu::testing {
 namespace {
 
 using cu::Code;
-
-/// One node and one driver for all tests of the program: the driver lives as long as the process.
-class DropIn : public ::testing::Test {
- public:
-  static void SetUpTestSuite() {
-    static SimulatedNode node;
-    for (const auto& [name, value] : node.environment()) setenv(name.c_str(), value.c_str(), 1);
-  }
-  void SetUp() override {
-    gpu_ = std::make_unique<Fixture>();
-    ASSERT_EQ(gpu_->code, Code::kSuccess);
-  }
-  void TearDown() override {
-    Driver::get().cuDevicePrimaryCtxRelease(0);
-    gpu_.reset();
-  }
-  Driver& driver() { return gpu_->driver; }
-
-  std::unique_ptr<Fixture> gpu_;
-};
 
 TEST_F(DropIn, NamesItsProfileAndTheProduct) {
   char name[96] = {};
