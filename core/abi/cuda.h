@@ -145,8 +145,10 @@ enum class DeviceAttribute : int {
   kCooperativeLaunch = 95,
   kMaxSharedMemoryPerBlockOptin = 97,
   kMaxBlocksPerMultiprocessor = 106,
+  kReadOnlyHostRegisterSupported = 113,
   kMemoryPoolsSupported = 115,
   kCanUse64BitStreamMemOps = 122,
+  kCanUseStreamWaitValueNor = 123,
 };
 
 enum class FunctionAttribute : int {
@@ -189,12 +191,16 @@ inline constexpr unsigned kEventDisableTiming = 2;
 inline constexpr unsigned kHostAllocPortable = 1;
 inline constexpr unsigned kHostAllocDeviceMap = 2;
 inline constexpr unsigned kHostAllocWriteCombined = 4;
+inline constexpr unsigned kHostRegisterIoMemory = 4;
+inline constexpr unsigned kHostRegisterReadOnly = 8;
 // Flags of cuStreamWaitValue32 and cuStreamWriteValue32.
 inline constexpr unsigned kWaitValueGreaterOrEqual = 0;
 inline constexpr unsigned kWaitValueEqual = 1;
 inline constexpr unsigned kWaitValueAnd = 2;
 inline constexpr unsigned kWaitValueNor = 3;
+inline constexpr unsigned kWaitValueFlush = 1U << 30;
 inline constexpr unsigned kWriteValueDefault = 0;
+inline constexpr unsigned kWriteValueNoMemoryBarrier = 1;
 // Flags of cuGetProcAddress.
 inline constexpr uint64_t kProcAddressDefault = 0;
 

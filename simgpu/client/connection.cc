@@ -126,12 +126,23 @@ wire::Header Connection::next_header(wire::Type type, size_t size, bool with_rep
           .stamp_ns = monotonic_now().ns};
 }
 
-bool Connection::send_packet(std::span<const std::byte> head, std::span<const std::byte> tail) {
+bool Connection::send_packet(std::span<const std::byte> head, std::span<const std::byte> tail,
+                             int pass_fd) {
   iovec parts[2] = {{const_cast<std::byte*>(head.data()), head.size()},
                     {const_cast<std::byte*>(tail.data()), tail.size()}};
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = tail.empty() ? 1 : 2;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  if (pass_fd >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &pass_fd, sizeof pass_fd);
+  }
   ssize_t sent = 0;
   do {
     sent = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
@@ -140,8 +151,8 @@ bool Connection::send_packet(std::span<const std::byte> head, std::span<const st
 }
 
 Result<Answer> Connection::exchange(std::span<const std::byte> head,
-                                    std::span<const std::byte> tail, uint64_t call) {
-  if (!send_packet(head, tail)) return failed(kGone);
+                                    std::span<const std::byte> tail, uint64_t call, int pass_fd) {
+  if (!send_packet(head, tail, pass_fd)) return failed(kGone);
   while (true) {
     const std::vector<std::byte> packet = receive(fd_.get(), nullptr);
     if (packet.size() < sizeof(wire::Header)) return failed(kGone);

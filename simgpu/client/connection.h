@@ -48,11 +48,13 @@ class Connection {
   ~Connection();
 
   const wire::Welcome& welcome() const { return welcome_; }
-  /// Sends `message` (a wire struct that begins with a Header) and waits for its reply.
+  /// Sends `message` (a wire struct that begins with a Header), with a descriptor where `pass_fd`
+  /// >= 0, and waits for its reply.
   template <typename Message>
-  Result<Answer> call(wire::Type type, Message message, std::span<const std::byte> tail = {}) {
+  Result<Answer> call(wire::Type type, Message message, std::span<const std::byte> tail = {},
+                      int pass_fd = -1) {
     message.header = next_header(type, sizeof message + tail.size(), true);
-    return exchange(std::as_bytes(std::span(&message, 1)), tail, message.header.call);
+    return exchange(std::as_bytes(std::span(&message, 1)), tail, message.header.call, pass_fd);
   }
   /// Sends without a reply. False: the server is gone.
   template <typename Message>
@@ -74,9 +76,10 @@ class Connection {
  private:
   Connection() = default;
   wire::Header next_header(wire::Type type, size_t size, bool with_reply);
-  bool send_packet(std::span<const std::byte> head, std::span<const std::byte> tail);
+  bool send_packet(std::span<const std::byte> head, std::span<const std::byte> tail,
+                   int pass_fd = -1);
   Result<Answer> exchange(std::span<const std::byte> head, std::span<const std::byte> tail,
-                          uint64_t call);
+                          uint64_t call, int pass_fd);
   Status say_hello(wire::Hello hello);
   Status map_ring(int memory);
 

@@ -1,8 +1,10 @@
 // The functions that the drop-in libcuda.so.1 exports, declared from the one table of the ABI
-// (core/abi/cuda.h) with the table's exported symbols. Each definition is in an api_*.cc.
+// (core/abi/cuda.h), and from more_functions.h, with the tables' exported symbols. Each definition
+// is in an api_*.cc.
 #pragma once
 
 #include "core/abi/cuda.h"
+#include "simgpu/driver/more_functions.h"
 
 namespace corun::simgpu::driver::api {
 
@@ -10,6 +12,7 @@ using namespace corun::cuda;  // the table's parameter lists name its types
 
 #define CORUN_SIM_DECLARE(name, symbol, need, parameters) Code name parameters __asm__(#symbol);
 CORUN_CUDA_FUNCTIONS(CORUN_SIM_DECLARE)
+CORUN_SIM_MORE_FUNCTIONS(CORUN_SIM_DECLARE)
 #undef CORUN_SIM_DECLARE
 
 }  // namespace corun::simgpu::driver::api

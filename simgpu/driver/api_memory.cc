@@ -204,11 +204,21 @@ Code cuMemFreeHost(void* memory) {
   return Code::kSuccess;
 }
 
-Code cuMemHostRegister(void* memory, size_t bytes, unsigned) {
-  if (memory == nullptr || bytes == 0) return Code::kInvalidValue;
+Code cuMemHostRegister(void* memory, size_t bytes, unsigned flags) {
+  constexpr unsigned kKnown =
+      kHostAllocPortable | kHostAllocDeviceMap | kHostRegisterIoMemory | kHostRegisterReadOnly;
+  if (memory == nullptr || bytes == 0 || (flags & ~kKnown) != 0) return Code::kInvalidValue;
+  if ((flags & kHostRegisterIoMemory) != 0) {
+    say_once("cuMemHostRegister of I/O memory is not simulated");
+    return Code::kNotSupported;
+  }
   const Entered call;
   if (call.code() != Code::kSuccess) return call.code();
   if (call.driver.memory.is_host_locked(memory, 1)) return Code::kHostMemoryAlreadyRegistered;
+  // Pages that the processor only reads can be registered for reading alone.
+  const MemoryMap::Protection protection = MemoryMap::host_protection(memory, bytes);
+  const bool read_only = (flags & kHostRegisterReadOnly) != 0;
+  if (!protection.readable || (!protection.writable && !read_only)) return Code::kInvalidValue;
   call.driver.memory.lock_host(memory, bytes, false);
   return Code::kSuccess;
 }

@@ -106,16 +106,6 @@ Code cuStreamWaitEvent(StreamHandle handle, EventHandle event_handle, unsigned) 
   return call.driver.submit(call.lock, *stream, wait, {}, {});
 }
 
-Code cuStreamWaitValue32(StreamHandle, DevicePtr, uint32_t, unsigned) {
-  say_once("cuStreamWaitValue32 is not simulated");
-  return Code::kNotSupported;
-}
-
-Code cuStreamWriteValue32(StreamHandle, DevicePtr, uint32_t, unsigned) {
-  say_once("cuStreamWriteValue32 is not simulated");
-  return Code::kNotSupported;
-}
-
 Code cuEventCreate(EventHandle* event, unsigned flags) {
   if (event == nullptr) return Code::kInvalidValue;
   const Entered call;

@@ -26,6 +26,7 @@ Code Driver::create_context(cuda::Device device, unsigned flags, Context** conte
   made->device = device;
   made->flags = flags;
   made->legacy.context = made.get();
+  if (!mps_client()) made->channel_groups = device_file.make_groups(made->id);
   *context = made.release();
   contexts.insert(*context);
   return Code::kSuccess;
@@ -33,6 +34,7 @@ Code Driver::create_context(cuda::Device device, unsigned flags, Context** conte
 
 void Driver::destroy_context(Lock& lock, Context* context) {
   wait_for_context(lock, *context);
+  device_file.free_groups(context->channel_groups);
   wire::IdCall message;
   message.id = context->id;
   call(wire::Type::kContextDestroy, message);

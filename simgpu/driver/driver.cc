@@ -1,5 +1,6 @@
 #include "simgpu/driver/driver.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
 
@@ -129,6 +130,18 @@ const std::string& Driver::profile() {
   const Result<Connection> opened = Connection::open(*node, hello);
   if (opened) profile_ = opened->welcome().profile;
   return profile_;
+}
+
+bool Driver::share_memory() {
+  if (memory_shared_) return *memory_shared_;
+  const Fd memory_fd(open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+  memory_shared_ = false;
+  if (memory_fd) {
+    const auto answer = call(wire::Type::kMemoryAccess, wire::MemoryAccess(), {}, memory_fd.get());
+    memory_shared_ = answer && answer->code == wire::Code::kOk;
+  }
+  if (!*memory_shared_) say_once("the server cannot reach this process's memory");
+  return *memory_shared_;
 }
 
 void Driver::lose_server() {

@@ -15,6 +15,7 @@
 #include <unordered_set>
 
 #include "simgpu/client/connection.h"
+#include "simgpu/driver/device_file.h"
 #include "simgpu/driver/memory.h"
 #include "simgpu/driver/objects.h"
 
@@ -48,8 +49,8 @@ class Driver {
   /// A call to the server; a lost server is kUnknown for this and all later calls.
   template <typename Message>
   std::optional<Answer> call(wire::Type type, const Message& message,
-                             std::span<const std::byte> tail = {}) {
-    Result<Answer> answer = connection_->call(type, message, tail);
+                             std::span<const std::byte> tail = {}, int pass_fd = -1) {
+    Result<Answer> answer = connection_->call(type, message, tail, pass_fd);
     if (answer) return std::move(answer).value();
     lose_server();
     return std::nullopt;
@@ -77,6 +78,9 @@ class Driver {
   /// Whether all that `stream` depends on is done.
   bool idle(Stream& stream) const;
 
+  /// Lets the server reach this process's memory, for waits on words. False: it cannot.
+  bool share_memory();
+
   cuda::Code create_context(cuda::Device device, unsigned flags, Context** context);
   void destroy_context(Lock& lock, Context* context);
   /// Ends the allocation that begins at `address`. False: there is none.
@@ -95,6 +99,7 @@ class Driver {
   std::unordered_set<GraphExec*> execs;
   std::vector<Context*> primary;  ///< by device; null until retained
   std::vector<unsigned> primary_flags;
+  DeviceFile device_file;
 
  private:
   struct HostCall {
@@ -129,6 +134,7 @@ class Driver {
   uint32_t tail_ = 0;
   std::deque<HostCall> host_calls_;
   bool host_thread_ = false;
+  std::optional<bool> memory_shared_;
 };
 
 /// Prints `corun: simulated driver: LINE` on standard error, each line once in a process.

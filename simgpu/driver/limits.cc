@@ -94,6 +94,9 @@ int device_attribute(const wire::DeviceInfo& info, cuda::DeviceAttribute attribu
       {A::kUnifiedAddressing, 1},
       {A::kStreamPrioritiesSupported, 1},
       {A::kComputePreemptionSupported, 1},
+      {A::kReadOnlyHostRegisterSupported, 1},
+      {A::kCanUse64BitStreamMemOps, 1},
+      {A::kCanUseStreamWaitValueNor, 1},
   };
   const auto found = values.find(attribute);
   return found == values.end() ? 0 : found->second;

@@ -3,6 +3,10 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <fstream>
+#include <string>
 #include <utility>
 
 namespace corun::simgpu::driver {
@@ -131,6 +135,30 @@ std::byte* MemoryMap::find(uint64_t address, uint64_t bytes) const {
 
 void MemoryMap::lock_host(void* memory, uint64_t bytes, bool owned) {
   host_[reinterpret_cast<uint64_t>(memory)] = {bytes, owned};
+}
+
+MemoryMap::Protection MemoryMap::host_protection(const void* memory, uint64_t bytes) {
+  const auto begin = reinterpret_cast<uint64_t>(memory);
+  const uint64_t end = begin + bytes;
+  Protection all{true, true};
+  uint64_t reached = begin;  // everything before it is mapped
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; reached < end && std::getline(maps, line);) {
+    uint64_t from = 0;
+    uint64_t to = 0;
+    char read = '-';
+    char write = '-';
+    if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %c%c", &from, &to, &read, &write) != 4 ||
+        to <= reached) {
+      continue;
+    }
+    if (from > reached) break;
+    all.readable &= read == 'r';
+    all.writable &= write == 'w';
+    reached = to;
+  }
+  if (reached < end) return {};
+  return all;
 }
 
 const MemoryMap::HostRange* MemoryMap::host_range(const void* memory) const {

@@ -68,6 +68,12 @@ class MemoryMap {
   std::byte* find(uint64_t address, uint64_t bytes) const;
 
   void lock_host(void* memory, uint64_t bytes, bool owned);
+  /// What the processor may do with every page of a range of this process.
+  struct Protection {
+    bool readable = false;
+    bool writable = false;
+  };
+  static Protection host_protection(const void* memory, uint64_t bytes);
   struct HostRange {
     uint64_t bytes = 0;
     bool owned = false;  ///< made by cuMemHostAlloc

@@ -104,6 +104,7 @@ struct Context {
   int primary_users = 0;
   bool primary = false;
   cuda::Code sticky = cuda::Code::kSuccess;  ///< the fault that ended it
+  std::vector<uint32_t> channel_groups;      ///< handles of the device calls that made them
   Stream legacy;
   std::map<std::thread::id, Stream> per_thread;
   std::set<Stream*> streams;  ///< those made by cuStreamCreate

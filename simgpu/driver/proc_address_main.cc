@@ -20,7 +20,8 @@ struct Entry {
 
 #define CORUN_SIM_ENTRY(name, symbol, need, parameters) \
   {#name, #symbol, reinterpret_cast<void*>(&api::name)},
-const Entry kEntries[] = {CORUN_CUDA_FUNCTIONS(CORUN_SIM_ENTRY)};
+const Entry kEntries[] = {CORUN_CUDA_FUNCTIONS(CORUN_SIM_ENTRY)
+                              CORUN_SIM_MORE_FUNCTIONS(CORUN_SIM_ENTRY)};
 #undef CORUN_SIM_ENTRY
 
 void* find(const char* name) {

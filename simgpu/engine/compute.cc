@@ -211,6 +211,11 @@ void Compute::begin_switch(Instant t) {
   phase_end_ = t + switch_;
 }
 
+void Compute::preempt(const Group& group, Instant t) {
+  const bool on_device = phase_ == Phase::kRestoring || phase_ == Phase::kRunning;
+  if (on_device && resident_ == &group && group.has_work()) begin_switch(t);
+}
+
 /// The next group with work behind the last resident one; that one itself comes last.
 Group* Compute::next_group() const {
   Group* first = nullptr;

@@ -112,6 +112,9 @@ class Compute {
   void release(Group& group) { change_work(group, -1, 0); }
   void launch(Group& group, Kernel& kernel);
 
+  /// Takes the SMs from the group, if it is resident and has work.
+  void preempt(const Group& group, Instant t);
+
   /// The next moment at which step() has something to do.
   Instant next() const;
   /// Does what is due at `t` and appends kernels that are done.

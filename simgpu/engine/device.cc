@@ -1,6 +1,7 @@
 #include "simgpu/engine/device.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 #include "simgpu/engine/state.h"
@@ -61,11 +62,17 @@ void Device::State::end_changes(Instant t) {
     h2d.step(t, done_copies);
     d2h.step(t, done_copies);
     for (const StreamId id : done_copies) part_done(stream(id), t);
+    if (word_written) unblock(t);
     for (size_t i = 0; i < awake.size(); ++i) {
       Stream* s = find(awake[i]);
       if (s != nullptr && s->phase == Stream::Phase::kWaiting) part_done(*s, t);
     }
     awake.clear();
+    for (const StreamId id : std::exchange(faulty, {})) {
+      Stream* s = find(id);
+      if (s != nullptr && s->phase == Stream::Phase::kBlocked) break_group(*s->context->group, t);
+    }
+    if (word_written) continue;
     if (next() > t) compute.settle(t);
     if (next() > t) break;  // blocks that take no time may be done already
   }
@@ -135,6 +142,35 @@ void Device::set_timeslice(GroupId group, Nanos slice, Instant now) {
   state_->run_until(now);
   CORUN_CHECK(slice > Nanos(0), "a slice takes time");
   state_->groups.at(group)->slice = slice;
+}
+
+void Device::preempt(GroupId group, Instant now) {
+  const Instant t = state_->run_until(now);
+  state_->begin_changes(t);
+  state_->compute.preempt(*state_->groups.at(group), t);
+  state_->end_changes(t);
+}
+
+void Device::use_words(Words& words) { state_->words = &words; }
+
+void Device::poll_words(Instant now) {
+  State& s = *state_;
+  if (s.blocked.empty()) return;
+  const Instant t = s.run_until(now);
+  const bool any = std::any_of(s.blocked.begin(), s.blocked.end(), [&](StreamId id) {
+    const Stream* stream = s.find(id);
+    return stream == nullptr || stream->phase != Stream::Phase::kBlocked || s.can_go_on(*stream);
+  });
+  if (!any) return;
+  s.begin_changes(t);
+  s.word_written = true;
+  s.end_changes(t);
+}
+
+std::optional<Instant> Device::word_wait_since() const {
+  if (state_->blocked.empty()) return std::nullopt;
+  const Stream* latest = state_->find(state_->blocked.back());
+  return latest == nullptr ? state_->latest : latest->blocked_at;
 }
 
 Nanos Device::timeslice(GroupId group) const { return state_->groups.at(group)->slice; }

@@ -70,6 +70,9 @@ class Device {
   /// In force from the group's next slice on, and at once when it runs alone.
   void set_timeslice(GroupId group, Nanos slice, Instant now);
   Nanos timeslice(GroupId group) const;
+  /// Takes the GPU from the group at once, in the middle of a kernel, if it is running; the next
+  /// group with work follows, or the same one again.
+  void preempt(GroupId group, Instant now);
 
   /// Errors (failed): the device's memory, or the client's limit, does not hold the context.
   Result<ContextId> add_context(ClientId client, GroupId group, const ContextOptions& options,
@@ -83,6 +86,15 @@ class Device {
   StreamId add_stream(ContextId context, int priority, Instant now);
   /// Work that is in the stream is still done; the stream takes no more.
   void remove_stream(StreamId stream, Instant now);
+
+  // --- words of memory outside ---
+  /// Where WordWaitWork and WordWriteWork find their words. Precondition for submitting them; must
+  /// outlive the device.
+  void use_words(Words& words);
+  /// Looks at the words that streams wait for again: others write them without a call.
+  void poll_words(Instant now);
+  /// Since when the latest stream waits for a word; nothing when none does.
+  std::optional<Instant> word_wait_since() const;
 
   // --- work ---
   /// Puts `work` behind the stream's last operation. `tag` comes back in its Completion.

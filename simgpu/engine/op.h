@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -43,19 +44,55 @@ struct WaitWork {
   OpId op;
 };
 
-/// Something outside the device (a host function, a wait for a word of host memory): announced by a
-/// Completion of kind kReached when the stream gets there, done when Device::resume() is called.
+/// Something outside the device (a host function): announced by a Completion of kind kReached when
+/// the stream gets there, done when Device::resume() is called.
 struct HostWork {};
 
-using GraphNode = std::variant<KernelWork, CopyWork, DeviceMemoryWork, MarkWork, HostWork>;
+/// A word of memory outside the engine, in the address space of whoever submits the work.
+struct Word {
+  uint64_t owner = 0;    ///< whose address space: means something to Words alone
+  uint64_t address = 0;  ///< aligned to the word's size
+  bool wide = false;     ///< 64 bits instead of 32
+};
+
+/// When a word passes against the value given (cuStreamWaitValue32): cyclic >=, ==, any bit in
+/// common, any bit that neither has.
+enum class WordTest { kGreaterOrEqual, kEqual, kAnd, kNor };
+bool passes(uint64_t word, uint64_t value, WordTest test, bool wide);
+
+/// Holds the stream until the word passes. A stream that it holds has no work: a group without
+/// other work gives the GPU away.
+struct WordWaitWork {
+  Word word;
+  uint64_t value = 0;
+  WordTest test = WordTest::kEqual;
+};
+
+/// Writes the word.
+struct WordWriteWork {
+  Word word;
+  uint64_t value = 0;
+};
+
+/// The memory behind words, as the engine's owner reaches it. Other processors write there too.
+class Words {
+ public:
+  virtual ~Words() = default;
+  /// Nothing, or false: the address is not there (or not writable); the context faults.
+  virtual std::optional<uint64_t> read(const Word& word) = 0;
+  virtual bool write(const Word& word, uint64_t value) = 0;
+};
+
+using GraphNode = std::variant<KernelWork, CopyWork, DeviceMemoryWork, MarkWork, HostWork,
+                               WordWaitWork, WordWriteWork>;
 
 /// A graph launch: its nodes run one after another in the given (topological) order.
 struct GraphWork {
   std::shared_ptr<const std::vector<GraphNode>> nodes;
 };
 
-using Work =
-    std::variant<KernelWork, CopyWork, DeviceMemoryWork, MarkWork, WaitWork, HostWork, GraphWork>;
+using Work = std::variant<KernelWork, CopyWork, DeviceMemoryWork, MarkWork, WaitWork, HostWork,
+                          WordWaitWork, WordWriteWork, GraphWork>;
 
 enum class CompletionKind {
   kDone,

@@ -35,11 +35,15 @@ struct Profile {
   Nanos graph_latency{0};   ///< added once for each graph launch
   Nanos kernel_gap{0};      ///< between dependent kernels of one stream
   Nanos copy_latency{0};    ///< added once for each copy
+  Nanos word_latency{0};    ///< a wait for a word that passes, or the writing of one
 
   Nanos timeslice{0};         ///< default slice of a channel group
   Nanos slice_restore{0};     ///< at the beginning of a slice: nothing runs yet
   Nanos slice_switch{0};      ///< after a slice, before the next group's begins
   Nanos slice_least_work{0};  ///< what even the shortest slice gets done
+  Nanos timeslice_told{0};    ///< slice that a group reads back before any was set
+  Nanos timeslice_settle{0};  ///< slices set earlier after a group's begin have no effect
+  Nanos control_time{0};      ///< how long a call that sets a slice or preempts takes
 
   double idle_w = 0;
   double context_w = 0;  ///< added while any context exists (clocks are up)

@@ -5,6 +5,7 @@
 //   empty -> armed (begins at a known time) -> running (on SMs or a copy engine)
 //                                           -> waiting (for another stream's operation)
 //                                           -> reached (for resume())
+//                                           -> blocked (until a word passes)
 //   and from each of them on to the next operation, or to empty.
 //
 // All changes of one moment are made first, then Compute::settle() decides about blocks and slices.
@@ -50,7 +51,7 @@ struct Op {
 };
 
 struct Stream {
-  enum class Phase { kEmpty, kArmed, kRunning, kWaiting, kReached };
+  enum class Phase { kEmpty, kArmed, kRunning, kWaiting, kReached, kBlocked };
 
   StreamId id;
   Context* context = nullptr;
@@ -63,6 +64,7 @@ struct Stream {
   uint64_t done = 0;      // operations done so far
   uint64_t last = 0;      // place of the latest operation
   Instant armed_at;
+  Instant blocked_at;
   Instant started;  // of the front operation
   Kernel kernel;    // of the front operation
   std::deque<Op> queue;
@@ -119,7 +121,15 @@ struct Device::State {
   bool begin_part(Stream& s, const MarkWork& work, Instant t);
   bool begin_part(Stream& s, const HostWork& work, Instant t);
   bool begin_part(Stream& s, const WaitWork& work, Instant t);
+  bool begin_part(Stream& s, const WordWaitWork& work, Instant t);
+  bool begin_part(Stream& s, const WordWriteWork& work, Instant t);
   bool begin_part(Stream& s, const GraphWork& work, Instant t);
+  /// The word that the blocked stream waits for.
+  static const WordWaitWork& word_wait(const Stream& s);
+  /// Whether the blocked stream can go on; also when its word cannot be read.
+  bool can_go_on(const Stream& s);
+  /// Lets those blocked streams go on whose words pass now.
+  void unblock(Instant t);
   void complete(Stream& s, CompletionKind kind, Instant t);
   void emit(const Stream& s, CompletionKind kind, Instant t);
   void wake_waiters(Stream& s, Instant t);
@@ -159,6 +169,10 @@ struct Device::State {
   uint64_t alarm_order = 0;
   uint64_t kernel_age = 0;
   std::vector<StreamId> awake;  // whose wait is over
+  Words* words = nullptr;
+  bool word_written = false;      // blocked streams must look again
+  std::vector<StreamId> blocked;  // in order of time
+  std::vector<StreamId> faulty;   // whose word cannot be reached
   std::vector<Completion> completions;
   std::vector<Kernel*> done_kernels;  // scratch
   std::vector<StreamId> done_copies;  // scratch

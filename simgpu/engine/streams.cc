@@ -18,19 +18,47 @@ bool needs_sms(const Work& work) {
   return std::holds_alternative<KernelWork>(work) || std::holds_alternative<DeviceMemoryWork>(work);
 }
 
+template <typename Any>
+bool is_word(const Any& work) {
+  return std::holds_alternative<WordWaitWork>(work) || std::holds_alternative<WordWriteWork>(work);
+}
+
+/// Whether the group counts as having work while it gets to this operation.
+template <typename Any>
+bool occupies(const Any& work) {
+  return needs_sms(work) || is_word(work);
+}
+
 /// When `work`, visible from `visible` on, begins in a stream that is free from `t` on.
 Instant begin_time(const Work& work, Instant visible, Instant t, const Profile& profile) {
   if (std::holds_alternative<CopyWork>(work)) return std::max(visible, t) + profile.copy_latency;
   if (std::holds_alternative<GraphWork>(work)) return std::max(visible, t) + profile.graph_latency;
+  if (is_word(work)) return std::max(visible, t) + profile.word_latency;
   return std::max(visible, needs_sms(work) ? t + profile.kernel_gap : t);
 }
 
 Instant begin_time(const GraphNode& node, Instant t, const Profile& profile) {
   if (std::holds_alternative<CopyWork>(node)) return t + profile.copy_latency;
+  if (is_word(node)) return t + profile.word_latency;
   return needs_sms(node) ? t + profile.kernel_gap : t;
 }
 
 }  // namespace
+
+bool passes(uint64_t word, uint64_t value, WordTest test, bool wide) {
+  switch (test) {
+    case WordTest::kGreaterOrEqual:
+      return wide ? static_cast<int64_t>(word - value) >= 0
+                  : static_cast<int32_t>(static_cast<uint32_t>(word - value)) >= 0;
+    case WordTest::kEqual:
+      return word == value;
+    case WordTest::kAnd:
+      return (word & value) != 0;
+    case WordTest::kNor:
+      return wide ? ~(word | value) != 0 : static_cast<uint32_t>(~(word | value)) != 0;
+  }
+  return false;
+}
 
 Stream* Device::State::find(StreamId id) const {
   return id.value < streams.size() ? streams[id.value].get() : nullptr;
@@ -81,7 +109,7 @@ void Device::State::next_op(Stream& s, Instant t) {
     const Op& op = s.queue.front();
     const Instant at = begin_time(op.work, op.visible, t, profile);
     if (at > t) {
-      arm(s, at, op.visible <= t && needs_sms(op.work));
+      arm(s, at, op.visible <= t && occupies(op.work));
       return;
     }
     if (!begin(s, t)) return;
@@ -97,7 +125,7 @@ void Device::State::part_done(Stream& s, Instant t) {
     if (++s.node < nodes.size()) {
       const Instant at = begin_time(nodes[s.node], t, profile);
       if (at > t) {
-        arm(s, at, needs_sms(nodes[s.node]));
+        arm(s, at, occupies(nodes[s.node]));
         return;
       }
       if (!run_graph(s, t)) return;
@@ -122,7 +150,7 @@ bool Device::State::run_graph(Stream& s, Instant t) {
     if (++s.node == nodes.size()) return true;
     const Instant at = begin_time(nodes[s.node], t, profile);
     if (at > t) {
-      arm(s, at, needs_sms(nodes[s.node]));
+      arm(s, at, occupies(nodes[s.node]));
       return false;
     }
   }
@@ -196,6 +224,56 @@ bool Device::State::begin_part(Stream& s, const WaitWork& work, Instant) {
   s.phase = Stream::Phase::kWaiting;
   stream(work.op.stream()).waiters.emplace_back(work.op.place(), s.id);
   return false;
+}
+
+bool Device::State::begin_part(Stream& s, const WordWaitWork& work, Instant t) {
+  const std::optional<uint64_t> value = words->read(work.word);
+  stop_hold(s);
+  if (value && passes(*value, work.value, work.test, work.word.wide)) return true;
+  s.phase = Stream::Phase::kBlocked;
+  s.blocked_at = t;
+  (value ? blocked : faulty).push_back(s.id);
+  return false;
+}
+
+bool Device::State::begin_part(Stream& s, const WordWriteWork& work, Instant) {
+  stop_hold(s);
+  word_written = true;
+  if (words->write(work.word, work.value)) return true;
+  s.phase = Stream::Phase::kBlocked;
+  faulty.push_back(s.id);
+  return false;
+}
+
+const WordWaitWork& Device::State::word_wait(const Stream& s) {
+  const Work& work = s.queue.front().work;
+  if (!s.in_graph) return std::get<WordWaitWork>(work);
+  return std::get<WordWaitWork>((*std::get<GraphWork>(work).nodes)[s.node]);
+}
+
+bool Device::State::can_go_on(const Stream& s) {
+  const WordWaitWork& wait = word_wait(s);
+  const std::optional<uint64_t> value = words->read(wait.word);
+  return !value || passes(*value, wait.value, wait.test, wait.word.wide);
+}
+
+void Device::State::unblock(Instant t) {
+  word_written = false;
+  std::vector<StreamId> waiting;
+  waiting.swap(blocked);
+  for (const StreamId id : waiting) {
+    Stream* s = find(id);
+    if (s == nullptr || s->phase != Stream::Phase::kBlocked) continue;
+    const WordWaitWork& wait = word_wait(*s);
+    const std::optional<uint64_t> value = words->read(wait.word);
+    if (!value) {
+      faulty.push_back(id);
+    } else if (passes(*value, wait.value, wait.test, wait.word.wide)) {
+      part_done(*s, t);
+    } else {
+      blocked.push_back(id);
+    }
+  }
 }
 
 bool Device::State::begin_part(Stream& s, const GraphWork& work, Instant t) {

@@ -34,6 +34,10 @@ struct Loop::Received {
   std::array<std::array<std::byte, wire::kMaxPacket>, kPacketsPerRead> packets;
   std::array<iovec, kPacketsPerRead> parts;
   std::array<mmsghdr, kPacketsPerRead> headers;
+  struct alignas(cmsghdr) Control {
+    std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+  };
+  std::array<Control, kPacketsPerRead> controls;
 
   Received() {
     for (size_t i = 0; i < kPacketsPerRead; ++i) {
@@ -41,7 +45,21 @@ struct Loop::Received {
       headers[i] = {};
       headers[i].msg_hdr.msg_iov = &parts[i];
       headers[i].msg_hdr.msg_iovlen = 1;
+      headers[i].msg_hdr.msg_control = controls[i].bytes.data();
+      headers[i].msg_hdr.msg_controllen = CMSG_LEN(sizeof(int));  // one descriptor at most
     }
+  }
+
+  /// The descriptor that came with packet `i`, if any; makes room for the next one.
+  Fd take_fd(size_t i) {
+    msghdr& header = headers[i].msg_hdr;
+    const cmsghdr* control = CMSG_FIRSTHDR(&header);
+    int fd = -1;
+    if (control != nullptr && control->cmsg_type == SCM_RIGHTS) {
+      std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
+    }
+    header.msg_controllen = CMSG_LEN(sizeof(int));  // one descriptor at most
+    return Fd(fd);
   }
 };
 
@@ -65,7 +83,7 @@ Status Loop::serve(Node& node) {
   CORUN_TRY(watch(options_.listener.get(), kListenerKey));
   for (const Fd& stop : options_.stop_on) CORUN_TRY(watch(stop.get(), kStopKey));
   while (true) {
-    wait(node.next_event());
+    wait(node.next_event(), node.next_look(last_));
     if (!dispatch(node)) return {};
     work_through(node);
     last_ = std::max(last_, monotonic_now());
@@ -74,19 +92,21 @@ Status Loop::serve(Node& node) {
   }
 }
 
-/// Sleeps until a packet comes or `due` has come.
-void Loop::wait(std::optional<Instant> due) {
+/// Sleeps until a packet comes, or `due` or `look` has come; spins only before `due`.
+void Loop::wait(std::optional<Instant> due, std::optional<Instant> look) {
   pollfd item{epoll_.get(), POLLIN, 0};
   timespec limit{};
   const timespec* timeout = nullptr;
-  if (due) {
-    const Nanos left = *due - monotonic_now() - kSpin;
+  if (due || look) {
+    constexpr Instant kNever{INT64_MAX};
+    const Instant wake = std::min(due ? *due - kSpin : kNever, look.value_or(kNever));
+    const Nanos left = wake - monotonic_now();
     if (left > Nanos(0)) limit = {left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     timeout = &limit;
   }
   if (ppoll(&item, 1, timeout, nullptr) > 0 || !due) return;
-  while (monotonic_now() < *due) {
-    if (poll(&item, 1, 0) > 0) return;
+  for (Instant now = monotonic_now(); now < *due; now = monotonic_now()) {
+    if ((look && *look <= now) || poll(&item, 1, 0) > 0) return;
   }
 }
 
@@ -131,13 +151,14 @@ void Loop::read_client(Node& node, uint64_t key) {
   Session* session = node.find(slot, serial);
   if (session == nullptr) return;
   const int count = recvmmsg(session->fd.get(), received_->headers.data(), kPacketsPerRead,
-                             MSG_DONTWAIT, nullptr);
+                             MSG_DONTWAIT | MSG_CMSG_CLOEXEC, nullptr);
   if (count < 0) {
     if (errno != EAGAIN && errno != EINTR) gone_.push_back(key);
     return;
   }
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     const size_t size = received_->headers[i].msg_len;
+    Fd fd = received_->take_fd(i);
     if (size == 0) {  // end of the connection
       gone_.push_back(key);
       return;
@@ -149,7 +170,7 @@ void Loop::read_client(Node& node, uint64_t key) {
       std::memcpy(&header, packet.data(), sizeof header);
       stamp = header.stamp_ns;
     }
-    incoming_.push_back({slot, serial, stamp, buffer_.size(), size});
+    incoming_.push_back({slot, serial, stamp, buffer_.size(), size, std::move(fd)});
     buffer_.insert(buffer_.end(), packet.begin(), packet.begin() + static_cast<ptrdiff_t>(size));
   }
 }
@@ -161,7 +182,7 @@ void Loop::work_through(Node& node) {
   for (Incoming& one : incoming_) one.stamp_ns = std::clamp(one.stamp_ns, last_.ns, now.ns);
   std::stable_sort(incoming_.begin(), incoming_.end(),
                    [](const Incoming& a, const Incoming& b) { return a.stamp_ns < b.stamp_ns; });
-  for (const Incoming& one : incoming_) {
+  for (Incoming& one : incoming_) {
     Session* session = node.find(one.slot, one.serial);
     if (session == nullptr) continue;
     const auto packet = wire::check_packet(std::span(buffer_).subspan(one.offset, one.size));
@@ -169,6 +190,7 @@ void Loop::work_through(Node& node) {
       drop(node, *session, packet.error().text());
       continue;
     }
+    session->passed = std::move(one.fd);
     const Status handled = node.handle(*session, *packet, {one.stamp_ns});
     if (!handled) drop(node, *session, handled.error().text());
   }

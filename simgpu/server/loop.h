@@ -31,11 +31,12 @@ class Loop final : public Outbox {
     int64_t stamp_ns;
     size_t offset;  ///< in buffer_
     size_t size;
+    Fd fd;  ///< that came along
   };
   struct Received;
 
   Status watch(int fd, uint64_t key);
-  void wait(std::optional<Instant> due);
+  void wait(std::optional<Instant> due, std::optional<Instant> look);
   bool dispatch(Node& node);
   void accept_clients(Node& node);
   void read_client(Node& node, uint64_t key);

@@ -1,6 +1,9 @@
 #include "simgpu/server/node.h"
 
 #include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -21,11 +24,23 @@ uint64_t make_tag(const Session& session, uint64_t op_id) {
   return (uint64_t{session.slot} << (kOpBits + kSerialBits)) | (serial << kOpBits) | op_id;
 }
 
+uint64_t key_of(const Session& session) { return (uint64_t{session.slot} << 32) | session.serial; }
+
+Word word_of(const Session& session, const wire::Op& op) {
+  return {key_of(session), op.address, (op.test & wire::kWordWide) != 0};
+}
+
+// How long after it was looked at a word is looked at again: a part of the time that its stream has
+// waited by then, so that long waits cost little, between these.
+constexpr Nanos kShortestLook{5'000};
+constexpr Nanos kLongestLook{200'000};
+constexpr int64_t kLooksOfAWait = 50;
+
 }  // namespace
 
 Node::Node(Profile profile, uint32_t gpus, CostTable costs, Instant start, Outbox& outbox)
     : profile_(std::move(profile)), costs_(std::move(costs)), outbox_(outbox) {
-  for (uint32_t i = 0; i < gpus; ++i) devices_.emplace_back(profile_, start);
+  for (uint32_t i = 0; i < gpus; ++i) devices_.emplace_back(profile_, start).use_words(*this);
 }
 
 Session* Node::connect(Fd fd, int pid) {
@@ -88,6 +103,8 @@ const Node::Handler* Node::handler(wire::Type type) {
       {Type::kMpsClients, &Node::on_mps_clients},
       {Type::kMpsSetDefaults, &Node::on_mps_set_defaults},
       {Type::kMpsTerminate, &Node::on_mps_terminate},
+      {Type::kMemoryAccess, &Node::on_memory_access},
+      {Type::kGroupControl, &Node::on_group_control},
   };
   const auto found = handlers.find(type);
   return found == handlers.end() ? nullptr : &found->second;
@@ -132,7 +149,8 @@ Result<KernelWork> Node::kernel(const wire::Op& op, std::span<const std::byte> p
   return work;
 }
 
-Result<GraphNode> Node::graph_node(const wire::Op& op, std::span<const std::byte> params) const {
+Result<GraphNode> Node::graph_node(const Session& session, const wire::Op& op,
+                                   std::span<const std::byte> params) const {
   switch (op.kind) {
     case wire::OpKind::kKernel: {
       CORUN_ASSIGN(KernelWork work, kernel(op, params));
@@ -150,6 +168,13 @@ Result<GraphNode> Node::graph_node(const wire::Op& op, std::span<const std::byte
       return GraphNode(MarkWork{});
     case wire::OpKind::kHost:
       return GraphNode(HostWork{});
+    case wire::OpKind::kWordWait:
+      if (!session.memory) return failed("wait for a word without access to memory");
+      return GraphNode(WordWaitWork{word_of(session, op), op.value,
+                                    static_cast<WordTest>(op.test & wire::kWordTestMask)});
+    case wire::OpKind::kWordWrite:
+      if (!session.memory) return failed("write of a word without access to memory");
+      return GraphNode(WordWriteWork{word_of(session, op), op.value});
     case wire::OpKind::kWait:
     case wire::OpKind::kGraph:
       break;
@@ -169,7 +194,7 @@ Result<Work> Node::work(Session& session, const wire::Op& op, std::span<const st
     if (graph == session.graphs.end() || !graph->second.ready) return failed("unknown graph id");
     return Work(GraphWork{graph->second.ready});
   }
-  CORUN_ASSIGN(GraphNode node, graph_node(op, params));
+  CORUN_ASSIGN(GraphNode node, graph_node(session, op, params));
   return std::visit([](auto one) { return Work(one); }, node);
 }
 
@@ -223,7 +248,7 @@ Status Node::on_graph_node(Session& session, const wire::Packet& packet, Instant
   const auto graph = session.graphs.find(node.graph);
   if (graph == session.graphs.end() || graph->second.ready) return failed("unknown graph id");
   if (graph->second.building.size() >= graph->second.nodes) return failed("too many graph nodes");
-  CORUN_ASSIGN(GraphNode made, graph_node(node.op, packet.tail<wire::GraphNode>()));
+  CORUN_ASSIGN(GraphNode made, graph_node(session, node.op, packet.tail<wire::GraphNode>()));
   graph->second.building.push_back(made);
   return {};
 }
@@ -252,6 +277,7 @@ Status Node::on_graph_destroy(Session& session, const wire::Packet& packet, Inst
 void Node::advance(Instant now) {
   for (Device& device : devices_) {
     completions_.clear();
+    device.poll_words(now);
     device.advance(now, completions_);
     for (const Completion& completion : completions_) route(completion);
   }
@@ -266,6 +292,55 @@ std::optional<Instant> Node::next_event() const {
     if (next && (!earliest || *next < *earliest)) earliest = next;
   }
   return earliest;
+}
+
+std::optional<Instant> Node::next_look(Instant now) const {
+  std::optional<Instant> earliest;
+  for (const Device& device : devices_) {
+    const std::optional<Instant> since = device.word_wait_since();
+    if (!since) continue;
+    const Nanos step = std::clamp((now - *since) / kLooksOfAWait, kShortestLook, kLongestLook);
+    if (!earliest || now + step < *earliest) earliest = now + step;
+  }
+  return earliest;
+}
+
+// --- words of clients' memory ---
+
+const Session* Node::owner(const Word& word) const {
+  const auto slot = static_cast<size_t>(word.owner >> 32);
+  if (slot >= sessions_.size() || !sessions_[slot]) return nullptr;
+  const Session& session = *sessions_[slot];
+  return session.serial == static_cast<uint32_t>(word.owner) ? &session : nullptr;
+}
+
+std::optional<uint64_t> Node::read(const Word& word) {
+  const Session* session = owner(word);
+  if (session == nullptr) return std::nullopt;
+  uint64_t value = 0;  // little endian: a narrow word fills the low half
+  const size_t size = word.wide ? sizeof(uint64_t) : sizeof(uint32_t);
+  const ssize_t got = pread(session->memory.get(), &value, size, static_cast<off_t>(word.address));
+  if (got != static_cast<ssize_t>(size)) return std::nullopt;
+  return value;
+}
+
+bool Node::write(const Word& word, uint64_t value) {
+  const Session* session = owner(word);
+  if (session == nullptr) return false;
+  const size_t size = word.wide ? sizeof(uint64_t) : sizeof(uint32_t);
+  return pwrite(session->memory.get(), &value, size, static_cast<off_t>(word.address)) ==
+         static_cast<ssize_t>(size);
+}
+
+Status Node::on_memory_access(Session& session, const wire::Packet& packet, Instant) {
+  struct statfs system {};
+  // The descriptor of anything else could block the server.
+  if (!session.passed || fstatfs(session.passed.get(), &system) != 0 ||
+      system.f_type != PROC_SUPER_MAGIC) {
+    return failed("no descriptor of its memory");
+  }
+  session.memory = std::move(session.passed);
+  return reply(session, packet.header(), wire::Code::kOk);
 }
 
 void Node::route(const Completion& completion) {

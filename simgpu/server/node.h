@@ -26,9 +26,11 @@ class Outbox {
   virtual bool send(Session& session, std::span<const std::byte> packet, int pass_fd) = 0;
 };
 
-class Node {
+class Node final : private Words {
  public:
   Node(Profile profile, uint32_t gpus, CostTable costs, Instant start, Outbox& outbox);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
 
   /// A new connection of process `pid`. Null: the server is full.
   Session* connect(Fd fd, int pid);
@@ -39,6 +41,9 @@ class Node {
   /// Lets the GPUs run until `now` and puts what completed into the clients' rings.
   void advance(Instant now);
   std::optional<Instant> next_event() const;
+  /// When to look again at the words of memory that streams wait for: nothing tells of a change.
+  /// `now` is when they were looked at last.
+  std::optional<Instant> next_look(Instant now) const;
   /// Sessions that broke their contract outside handle(): the loop disconnects them.
   std::vector<Session*> take_broken();
   Session* find(uint32_t slot, uint32_t serial);
@@ -63,6 +68,8 @@ class Node {
   Status on_graph_node(Session& session, const wire::Packet& packet, Instant now);
   Status on_graph_finish(Session& session, const wire::Packet& packet, Instant now);
   Status on_graph_destroy(Session& session, const wire::Packet& packet, Instant now);
+  Status on_memory_access(Session& session, const wire::Packet& packet, Instant now);
+  Status on_group_control(Session& session, const wire::Packet& packet, Instant now);
   Status on_submit(Session& session, const wire::Packet& packet, Instant now);
   Status on_host_done(Session& session, const wire::Packet& packet, Instant now);
   Status on_mps_register(Session& session, const wire::Packet& packet, Instant now);
@@ -72,9 +79,13 @@ class Node {
 
   Status reply(Session& session, const wire::Header& to, wire::Code code, uint32_t count = 0,
                std::span<const std::byte> body = {}, int pass_fd = -1);
-  Result<GraphNode> graph_node(const wire::Op& op, std::span<const std::byte> params) const;
+  Result<GraphNode> graph_node(const Session& session, const wire::Op& op,
+                               std::span<const std::byte> params) const;
   Result<Work> work(Session& session, const wire::Op& op, std::span<const std::byte> params);
   Result<KernelWork> kernel(const wire::Op& op, std::span<const std::byte> params) const;
+  std::optional<uint64_t> read(const Word& word) override;
+  bool write(const Word& word, uint64_t value) override;
+  const Session* owner(const Word& word) const;
   wire::DeviceInfo describe(uint32_t device) const;
   void route(const Completion& completion);
   void record(Session& session, const wire::Completion& completion);

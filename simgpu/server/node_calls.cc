@@ -11,6 +11,7 @@ namespace corun::simgpu {
 
 namespace {
 
+constexpr uint64_t kMostTimesliceUs = 100'000'000;
 constexpr size_t kMaxContexts = 64;           // of one process
 constexpr size_t kMaxStreams = 16384;         // of one process
 constexpr size_t kMaxAllocations = 1u << 18;  // of one process
@@ -147,7 +148,11 @@ Status Node::on_context_create(Session& session, const wire::Packet& packet, Ins
     return reply(session, packet.header(), wire::Code::kOutOfMemory);
   }
   const uint32_t id = session.next_id++;
-  session.contexts[id] = {index, *context, mps ? GroupId{} : group, false};
+  session.contexts[id] = {.device = index,
+                          .context = *context,
+                          .own_group = mps ? GroupId{} : group,
+                          .scheduled = now,
+                          .timeslice_told = profile_.timeslice_told};
   return reply(session, packet.header(), wire::Code::kOk, id);
 }
 
@@ -165,6 +170,38 @@ Status Node::on_context_destroy(Session& session, const wire::Packet& packet, In
   }
   session.contexts.erase(found);
   return reply(session, packet.header(), wire::Code::kOk);
+}
+
+Status Node::on_group_control(Session& session, const wire::Packet& packet, Instant now) {
+  const auto control = packet.as<wire::GroupControl>();
+  const auto found = session.contexts.find(control.context);
+  if (found == session.contexts.end()) return failed("unknown context id");
+  SessionContext& context = found->second;
+  if (!context.own_group) return reply(session, packet.header(), wire::Code::kNotSupported);
+  wire::GroupState state;
+  switch (control.action) {
+    case wire::GroupAction::kGetTimeslice:
+      break;
+    case wire::GroupAction::kSetTimeslice:
+      if (control.timeslice_us == 0 || control.timeslice_us > kMostTimesliceUs) {
+        return reply(session, packet.header(), wire::Code::kInvalid);
+      }
+      context.timeslice_told = std::chrono::microseconds(control.timeslice_us);
+      if (now - context.scheduled >= profile_.timeslice_settle) {
+        devices_[context.device].set_timeslice(context.own_group, context.timeslice_told, now);
+      }
+      break;
+    case wire::GroupAction::kPreempt:
+      devices_[context.device].preempt(context.own_group, now);
+      break;
+  }
+  const auto us = [](Nanos time) {
+    return static_cast<uint64_t>(time / std::chrono::microseconds(1));
+  };
+  state.timeslice_us = us(context.timeslice_told);
+  state.unset_timeslice_us = us(profile_.timeslice_told);
+  state.control_ns = profile_.control_time.count();
+  return reply(session, packet.header(), wire::Code::kOk, 0, bytes_of(state));
 }
 
 Status Node::on_stream_create(Session& session, const wire::Packet& packet, Instant now) {

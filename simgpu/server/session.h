@@ -23,6 +23,8 @@ struct SessionContext {
   ContextId context;
   GroupId own_group;  ///< nothing for an MPS client: the group is the MPS server's
   bool dead = false;
+  Instant scheduled;  ///< when its group began
+  Nanos timeslice_told{0};
 };
 
 struct SessionStream {
@@ -57,6 +59,8 @@ struct Session {
   int pid = 0;          ///< SO_PEERCRED
   bool welcomed = false;
   bool closing = false;
+  Fd passed;  ///< came with the packet that is handled now
+  Fd memory;  ///< the client's /proc/self/mem, once it gave it
   wire::Hello hello;
   std::optional<RingWriter> ring;
   MpsDaemon* mps = nullptr;       ///< as its client, control daemon or server

@@ -21,6 +21,14 @@ bool terminated(std::span<const char> text) {
   return std::find(text.begin(), text.end(), '\0') != text.end();
 }
 
+Status check_word(const Op& op) {
+  if (op.test > (kWordTestMask | kWordWide)) return failed("unknown test of a word");
+  const bool wide = (op.test & kWordWide) != 0;
+  if (op.address % (wide ? 8 : 4) != 0) return failed("address of a word is not aligned");
+  if (!wide && op.value > UINT32_MAX) return failed("value does not fit the word");
+  return {};
+}
+
 Status check_op(const Op& op, size_t tail) {
   if (static_cast<uint32_t>(op.kind) >= kOpKindCount) return failed("unknown operation");
   if (op.param_bytes > kMaxParamBytes || op.param_bytes != tail) {
@@ -28,6 +36,7 @@ Status check_op(const Op& op, size_t tail) {
   }
   if (op.bytes > kMaxBytes) return failed("absurd number of bytes");
   if (op.wait_on >= kMaxOpId || op.illegal > 1) return failed("operation out of range");
+  if (op.kind == OpKind::kWordWait || op.kind == OpKind::kWordWrite) return check_word(op);
   if (op.kind != OpKind::kKernel) return {};
   const uint64_t threads = uint64_t{op.block[0]} * op.block[1] * op.block[2];
   const bool block_ok = std::all_of(std::begin(op.block), std::end(op.block),
@@ -87,6 +96,14 @@ Status check_lookup(Bytes bytes, size_t tail) {
   return {};
 }
 
+Status check_control(Bytes bytes, size_t) {
+  const auto control = read_struct<GroupControl>(bytes);
+  if (static_cast<uint32_t>(control.action) >= kGroupActionCount) {
+    return failed("unknown action on a channel group");
+  }
+  return {};
+}
+
 Status check_graph(Bytes bytes, size_t) {
   if (read_struct<GraphCreate>(bytes).nodes > kMaxGraphNodes) {
     return failed("too many nodes in a graph");
@@ -134,6 +151,8 @@ constexpr Rule kRules[] = {
     {Type::kMpsClients, sizeof(IdCall), false, nothing_to_check},
     {Type::kMpsSetDefaults, sizeof(MpsDefaults), false, check_defaults},
     {Type::kMpsTerminate, sizeof(MpsTerminate), false, nothing_to_check},
+    {Type::kMemoryAccess, sizeof(MemoryAccess), false, nothing_to_check},
+    {Type::kGroupControl, sizeof(GroupControl), false, check_control},
 };
 
 }  // namespace

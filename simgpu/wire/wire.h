@@ -50,6 +50,8 @@ enum class Type : uint16_t {
   kMpsClients,
   kMpsSetDefaults,
   kMpsTerminate,
+  kMemoryAccess,
+  kGroupControl,
   // client to server, fire and forget
   kGraphNode = 64,
   kGraphDestroy,
@@ -230,12 +232,19 @@ enum class OpKind : uint32_t {
   kCopyDeviceToHost,
   kCopyDeviceToDevice,
   kMemset,
-  kMarker,  ///< completes when all before it on the stream has: event records, host functions
-  kHost,    ///< as kMarker, but the stream goes on only after kHostDone
-  kWait,    ///< the stream goes on when operation `wait_on` of this client has completed
-  kGraph,   ///< a graph's nodes, one after another
+  kMarker,     ///< completes when all before it on the stream has: event records, host functions
+  kHost,       ///< as kMarker, but the stream goes on only after kHostDone
+  kWait,       ///< the stream goes on when operation `wait_on` of this client has completed
+  kGraph,      ///< a graph's nodes, one after another
+  kWordWait,   ///< the stream goes on when a word of the client's memory passes `test`
+  kWordWrite,  ///< writes a word of the client's memory
 };
-inline constexpr uint32_t kOpKindCount = 9;
+inline constexpr uint32_t kOpKindCount = 11;
+
+/// kWordWait: when `word` passes against `value`. The low bits of Op::test.
+enum class WordTest : uint32_t { kGreaterOrEqual = 0, kEqual, kAnd, kNor };
+inline constexpr uint32_t kWordTestMask = 3;
+inline constexpr uint32_t kWordWide = 4;  ///< flag in Op::test: 64 bits instead of 32
 
 /// One operation on a stream, or one node of a graph.
 struct Op {
@@ -248,9 +257,11 @@ struct Op {
   uint64_t bytes = 0;        ///< copies and memsets
   uint64_t wait_on = 0;      ///< kWait: an operation of this client
   uint32_t illegal = 0;      ///< kKernel: 1 if its effect leaves the client's memory
-  uint32_t reserved = 0;
+  uint32_t test = 0;         ///< kWordWait, kWordWrite: WordTest and kWordWide
+  uint64_t address = 0;      ///< kWordWait, kWordWrite: of the word, in the client's address space
+  uint64_t value = 0;        ///< kWordWait, kWordWrite
 };
-static_assert(sizeof(Op) == 64 && offsetof(Op, bytes) == 40);
+static_assert(sizeof(Op) == 80 && offsetof(Op, bytes) == 40 && offsetof(Op, address) == 64);
 
 struct Submit {
   Header header;
@@ -259,7 +270,34 @@ struct Submit {
   uint32_t reserved = 0;
   Op op;
 };
-static_assert(sizeof(Submit) == 104);
+static_assert(sizeof(Submit) == 120);
+
+/// Gives the server the client's memory, for kWordWait and kWordWrite: the descriptor of its
+/// /proc/self/mem comes along.
+struct MemoryAccess {
+  Header header;
+};
+
+/// What a control of a context's channel group does.
+enum class GroupAction : uint32_t { kGetTimeslice = 0, kSetTimeslice, kPreempt };
+inline constexpr uint32_t kGroupActionCount = 3;
+
+/// Only for contexts with a channel group of their own: not under MPS.
+struct GroupControl {
+  Header header;
+  uint32_t context = 0;
+  GroupAction action{};
+  uint64_t timeslice_us = 0;  ///< kSetTimeslice
+};
+static_assert(sizeof(GroupControl) == 40);
+
+/// Reply to kGroupControl.
+struct GroupState {
+  uint64_t timeslice_us = 0;        ///< as set last
+  uint64_t unset_timeslice_us = 0;  ///< what a group reads back before any was set
+  int64_t control_ns = 0;           ///< how long setting or preempting takes; the client waits
+};
+static_assert(sizeof(GroupState) == 24);
 
 struct GraphCreate {
   Header header;
@@ -276,7 +314,7 @@ struct GraphNode {
   Op op;
   // followed by op.param_bytes bytes
 };
-static_assert(sizeof(GraphNode) == 96);
+static_assert(sizeof(GraphNode) == 112);
 
 struct HostDone {
   Header header;
