@@ -99,8 +99,8 @@ Plan make_plan(const View& view, State& state, Instant now) {
 /// waits for it, memory is taken before it is given.
 class Difference {
  public:
-  Difference(State& state, const View& view, const Plan& plan)
-      : state_(state), view_(view), plan_(plan) {}
+  Difference(State& state, const View& view, const Plan& plan, Instant now)
+      : state_(state), view_(view), plan_(plan), now_(now) {}
 
   std::vector<Action> actions() {
     for_each(&Difference::close_turn);
@@ -133,6 +133,8 @@ class Difference {
   void open_turn(SessionState& in_force, const Want& want, size_t i) {
     if (!want.turn_open || in_force.turn_open) return;
     in_force.turn_open = true;
+    // While it was held back it could show no work; its time to do so begins here.
+    if (in_force.wants) in_force.last_active = std::max(in_force.last_active, now_);
     actions_.push_back({SetTurn{in_force.id, true}, why_turn(state_, view_, plan_, i)});
   }
 
@@ -197,6 +199,7 @@ class Difference {
   State& state_;
   const View& view_;
   const Plan& plan_;
+  Instant now_;
   std::vector<Action> actions_;
 };
 
@@ -206,7 +209,7 @@ std::vector<Action> decide(State& state, const Event& event, Instant now) {
   std::visit([&state, now](const auto& one) { apply(state, one, now); }, event);
   const View view = make_view(state, now);
   const Plan plan = make_plan(view, state, now);
-  return Difference(state, view, plan).actions();
+  return Difference(state, view, plan, now).actions();
 }
 
 std::optional<Instant> next_turn(const State& state) {
