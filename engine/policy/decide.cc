@@ -69,9 +69,9 @@ void apply(State& state, const SettingsChanged& event, Instant) {
     state.latency.clear();
   }
   state.settings = event.settings;
-  state.settings.quantum = std::max(state.settings.quantum, Nanos(std::chrono::milliseconds(1)));
-  state.settings.quota_window =
-      std::max(state.settings.quota_window, Nanos(std::chrono::milliseconds(10)));
+  Settings& settings = state.settings;
+  settings.quantum = std::clamp<Nanos>(settings.quantum, kShortestQuantum, kLongestQuantum);
+  settings.quota_window = std::clamp<Nanos>(settings.quota_window, kShortestWindow, kLongestWindow);
 }
 
 Plan make_plan(const View& view, State& state, Instant now) {

@@ -72,13 +72,11 @@ Status validate_one(const std::string& key, const Workload& workload) {
 }  // namespace
 
 Status validate(const Settings& settings, const std::map<std::string, Workload>& workloads) {
-  if (settings.quantum < std::chrono::milliseconds(1) ||
-      settings.quantum > std::chrono::minutes(10)) {
+  if (settings.quantum < kShortestQuantum || settings.quantum > kLongestQuantum) {
     return usage_error(fmt::format("quantum {:g} ms", to_millis(settings.quantum)),
                        "give one from 1 ms to 10 minutes");
   }
-  if (settings.quota_window < std::chrono::milliseconds(10) ||
-      settings.quota_window > std::chrono::minutes(1)) {
+  if (settings.quota_window < kShortestWindow || settings.quota_window > kLongestWindow) {
     return usage_error(fmt::format("quota window {:g} ms", to_millis(settings.quota_window)),
                        "give one from 10 ms to 1 minute");
   }

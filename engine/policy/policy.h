@@ -36,6 +36,12 @@ struct Backend {
   bool mps = false;    ///< all workloads are MPS clients
 };
 
+/// What settings are bounded to.
+inline constexpr Nanos kShortestQuantum = std::chrono::milliseconds(1);
+inline constexpr Nanos kLongestQuantum = std::chrono::minutes(10);
+inline constexpr Nanos kShortestWindow = std::chrono::milliseconds(10);
+inline constexpr Nanos kLongestWindow = std::chrono::minutes(1);
+
 struct Settings {
   PolicyKind kind = PolicyKind::kPriority;
   Backend backend;

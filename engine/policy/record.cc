@@ -1,0 +1,286 @@
+#include "engine/policy/record.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "core/json_fields.h"
+#include "core/json_values.h"
+
+namespace corun::policy {
+
+namespace {
+
+/// Times beyond this are no times of a clock; sums of two stay within 64 bits.
+constexpr int64_t kLastNs = int64_t{1} << 61;
+
+std::optional<int64_t> ns_of(const std::optional<Nanos>& duration) {
+  if (!duration) return std::nullopt;
+  return duration->count();
+}
+
+Json to_json(const Workload& workload) {
+  return {{"name", workload.name},
+          {"user", workload.user},
+          {"class", to_string(workload.service_class)},
+          {"weight", workload.weight},
+          {"min_share", workload.min_share},
+          {"max_share", workload.max_share},
+          {"memory_limit_bytes", or_null(workload.memory_limit_bytes)},
+          {"latency_target_ns", or_null(ns_of(workload.latency_target))}};
+}
+
+Json to_json(const Settings& settings) {
+  return {
+      {"policy", to_string(settings.kind)},      {"slices", settings.backend.slices},
+      {"gate", settings.backend.gate},           {"mps", settings.backend.mps},
+      {"quantum_ns", settings.quantum.count()},  {"quota_window_ns", settings.quota_window.count()},
+      {"wait_every_us", settings.wait_every_us}, {"gate_with_slices", settings.gate_with_slices},
+      {"linger_us", settings.linger_us}};
+}
+
+Json to_json(SessionId id, const SessionReading& reading) {
+  Json bursts = Json::array();
+  for (const Nanos burst : reading.new_bursts) bursts.push_back(burst.count());
+  return {{"session", id},
+          {"launches", reading.launches},
+          {"gpu_time_ns", reading.gpu_time.count()},
+          {"memory_bytes", reading.memory_bytes},
+          {"channel_groups", reading.channel_groups},
+          {"contexts", reading.contexts},
+          {"capturing", reading.capturing},
+          {"bursts_ns", std::move(bursts)}};
+}
+
+void put(Json& line, const Joined& event) {
+  line["event"] = "joined";
+  line["session"] = event.session;
+  line["workload"] = to_json(event.workload);
+}
+void put(Json& line, const Left& event) {
+  line["event"] = "left";
+  line["session"] = event.session;
+  line["why"] = event.why;
+}
+void put(Json& line, const Tick& event) {
+  line["event"] = "tick";
+  Json& readings = line["readings"] = Json::array();
+  for (const auto& [id, reading] : event.readings) readings.push_back(to_json(id, reading));
+}
+void put(Json& line, const Changed& event) {
+  line["event"] = "changed";
+  line["workload"] = to_json(event.workload);
+}
+void put(Json& line, const SettingsChanged& event) {
+  line["event"] = "settings";
+  line["settings"] = to_json(event.settings);
+}
+
+Json order(std::string_view name, SessionId session, Json value) {
+  return {{"order", name}, {"session", session}, {"value", std::move(value)}};
+}
+Json to_json(const SetSlice& change) { return order("slice", change.session, change.slice_us); }
+Json to_json(const SetArmed& change) {
+  Json json = order("armed", change.session, change.armed);
+  json["wait_every_us"] = change.wait_every_us;
+  return json;
+}
+Json to_json(const AssignGate& change) {
+  Json json = order("gate", change.session, change.gate);
+  json["linger_us"] = change.linger_us;
+  return json;
+}
+Json to_json(const SetClosePermille& change) {
+  return order("close-permille", change.session, change.permille);
+}
+Json to_json(const SetTurn& change) { return order("turn", change.session, change.open); }
+Json to_json(const SetMemoryLimit& change) { return order("memory", change.session, change.bytes); }
+
+/// A whole number of 32 bits.
+void get(JsonFields& in, const char* key, uint32_t& out) {
+  uint64_t wide = 0;
+  in.get(key, wide);
+  if (wide > std::numeric_limits<uint32_t>::max()) in.fail(key, "more than 32 bits");
+  out = static_cast<uint32_t>(wide);
+}
+
+void get(JsonFields& in, const char* key, Nanos& out) {
+  int64_t ns = 0;
+  in.get(key, ns);
+  if (ns < 0 || ns > kLastNs) in.fail(key, "not a duration in ns");
+  out = Nanos(ns);
+}
+
+Result<Workload> workload_of(const Json& json) {
+  JsonFields in(json, "workload");
+  Workload workload;
+  std::string service_class;
+  std::optional<uint64_t> target;
+  in.get("name", workload.name);
+  get(in, "user", workload.user);
+  in.get("class", service_class);
+  in.get("weight", workload.weight);
+  in.get("min_share", workload.min_share);
+  in.get("max_share", workload.max_share);
+  in.get("memory_limit_bytes", workload.memory_limit_bytes);
+  in.get("latency_target_ns", target);
+  if (target && *target > uint64_t{kLastNs}) in.fail("latency_target_ns", "not a duration in ns");
+  CORUN_TRY(in.status());
+  CORUN_ASSIGN(workload.service_class, parse_service_class(service_class));
+  if (target) workload.latency_target = Nanos(static_cast<int64_t>(*target));
+  return workload;
+}
+
+Result<Settings> settings_of(const Json& json) {
+  JsonFields in(json, "settings");
+  Settings settings;
+  std::string kind;
+  in.get("policy", kind);
+  in.get("slices", settings.backend.slices);
+  in.get("gate", settings.backend.gate);
+  in.get("mps", settings.backend.mps);
+  get(in, "quantum_ns", settings.quantum);
+  get(in, "quota_window_ns", settings.quota_window);
+  get(in, "wait_every_us", settings.wait_every_us);
+  in.get("gate_with_slices", settings.gate_with_slices);
+  get(in, "linger_us", settings.linger_us);
+  CORUN_TRY(in.status());
+  CORUN_ASSIGN(settings.kind, parse_policy_kind(kind));
+  return settings;
+}
+
+Status read_bursts(const Json& json, std::vector<Nanos>& bursts) {
+  if (!json.is_array()) return usage_error("reading: key 'bursts_ns': not a list");
+  for (const Json& one : json) {
+    if (!one.is_number_unsigned() || one.get<uint64_t>() > uint64_t{kLastNs}) {
+      return usage_error("reading: key 'bursts_ns': not all are durations in ns");
+    }
+    bursts.emplace_back(one.get<int64_t>());
+  }
+  return {};
+}
+
+Result<Tick> tick_of(const Json& json) {
+  Tick tick;
+  if (!json.is_array()) return usage_error("key 'readings': not a list");
+  for (const Json& one : json) {
+    JsonFields in(one, "reading");
+    SessionId session = 0;
+    SessionReading reading;
+    in.get("session", session);
+    in.get("launches", reading.launches);
+    get(in, "gpu_time_ns", reading.gpu_time);
+    in.get("memory_bytes", reading.memory_bytes);
+    get(in, "channel_groups", reading.channel_groups);
+    get(in, "contexts", reading.contexts);
+    in.get("capturing", reading.capturing);
+    const Json* bursts = in.find("bursts_ns");
+    CORUN_TRY(in.status());
+    CORUN_TRY(read_bursts(*bursts, reading.new_bursts));
+    tick.readings[session] = std::move(reading);
+  }
+  return tick;
+}
+
+Result<Event> event_of(JsonFields& in) {
+  std::string kind;
+  in.get("event", kind);
+  CORUN_TRY(in.status());
+  if (kind == "left") {
+    Left left;
+    in.get("session", left.session);
+    in.get("why", left.why);
+    CORUN_TRY(in.status());
+    return Event(left);
+  }
+  const bool tick = kind == "tick";
+  const bool settings = kind == "settings";
+  const bool known = tick || settings || kind == "joined" || kind == "changed";
+  if (!known) in.fail("event", "not joined, left, tick, changed or settings");
+  const Json* part = in.find(tick ? "readings" : settings ? "settings" : "workload");
+  Joined joined;
+  if (kind == "joined") in.get("session", joined.session);
+  CORUN_TRY(in.status());
+  if (tick) {
+    CORUN_ASSIGN(Tick readings, tick_of(*part));
+    return Event(std::move(readings));
+  }
+  if (settings) {
+    CORUN_ASSIGN(Settings changed, settings_of(*part));
+    return Event(SettingsChanged{changed});
+  }
+  CORUN_ASSIGN(joined.workload, workload_of(*part));
+  if (kind == "joined") return Event(std::move(joined));
+  return Event(Changed{std::move(joined.workload)});
+}
+
+Error at_line(const Error& error, std::string_view origin) {
+  return {error.kind, fmt::format("{}: {}", origin, error.what), error.todo};
+}
+
+Result<RecordedEvent> event_of_line(const Json& json, std::string_view origin) {
+  JsonFields in(json, "event");
+  RecordedEvent recorded;
+  in.get("at", recorded.at.ns);
+  if (recorded.at.ns < 0 || recorded.at.ns > kLastNs) in.fail("at", "not a time in ns");
+  if (const Status status = in.status(); !status) return at_line(status.error(), origin);
+  auto event = event_of(in);
+  if (!event) return at_line(event.error(), origin);
+  recorded.event = *std::move(event);
+  return recorded;
+}
+
+}  // namespace
+
+std::string event_line(const Event& event, Instant at) {
+  Json line{{"at", at.ns}};
+  std::visit([&line](const auto& one) { put(line, one); }, event);
+  return to_line(line);
+}
+
+std::string decided_line(const std::vector<Action>& actions, Instant at) {
+  Json decided = Json::array();
+  for (const Action& action : actions) {
+    Json one = std::visit([](const auto& change) { return to_json(change); }, action.change);
+    one["why"] = action.why;
+    decided.push_back(std::move(one));
+  }
+  return to_line(Json{{"at", at.ns}, {"decided", std::move(decided)}});
+}
+
+Result<RecordedEvent> parse_event_line(std::string_view line, std::string_view origin) {
+  CORUN_ASSIGN(const Json json, parse_json(line, origin));
+  return event_of_line(json, origin);
+}
+
+Result<Replayed> replay(std::string_view log, std::string_view origin) {
+  Replayed replayed;
+  replayed.state.settings = default_settings();
+  Instant last{};
+  for (size_t number = 1; !log.empty(); ++number) {
+    const size_t end = std::min(log.find('\n'), log.size());
+    const std::string_view line = log.substr(0, end);
+    log.remove_prefix(std::min(end + 1, log.size()));
+    if (line.empty()) continue;
+    const std::string place = fmt::format("{}:{}", origin, number);
+    CORUN_ASSIGN(const Json json, parse_json(line, place));
+    if (json.is_object() && json.contains("decided")) {
+      if (replayed.decided.empty()) return usage_error(place + ": decisions before any event");
+      if (to_line(json) != replayed.decided.back()) {
+        return failed(fmt::format("{}: decided otherwise: {}", place, replayed.decided.back()),
+                      "replay it with the version that wrote it");
+      }
+      ++replayed.compared;
+      continue;
+    }
+    CORUN_ASSIGN(const RecordedEvent recorded, event_of_line(json, place));
+    if (recorded.at < last) return usage_error(place + ": its time is before the line above");
+    last = recorded.at;
+    const std::vector<Action> actions = decide(replayed.state, recorded.event, recorded.at);
+    replayed.decided.push_back(decided_line(actions, recorded.at));
+    ++replayed.events;
+  }
+  return replayed;
+}
+
+}  // namespace corun::policy
