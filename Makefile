@@ -27,7 +27,7 @@ check: ## style, rooms and format only: seconds, nothing is built
 format: ## rewrite all C++ files with clang-format
 	@tools/format.sh
 
-tidy: ## clang-tidy over all sources
+tidy: ## clang-tidy over all sources, every header alone
 	@tools/install_deps.sh all
 	@tools/checks.py tidy
 

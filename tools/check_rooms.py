@@ -16,7 +16,8 @@ import re
 import sys
 
 SUFFIXES = {".h", ".cc", ".c", ".cu", ".cuh", ".inc"}
-OUTSIDE = {"build", "dist", "tests", "tools", "docs", "cmake", "results", "node_modules"}
+OUTSIDE = {"build", "dist", "tests", "tools", "docs", "cmake", "results", "node_modules",
+           "include"}  # include/: C headers for applications, which stand alone
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[">]')
 CMAKE_CALL = re.compile(r"\b(corun_room|corun_program|target_link_libraries)\s*\(([^)]*)\)", re.S)
 CMAKE_KEYWORDS = {"DEPS", "LIBS", "NEEDS", "PUBLIC", "PRIVATE", "INTERFACE"}
