@@ -1,0 +1,112 @@
+#include "engine/shim/burst.h"
+
+#include <algorithm>
+
+namespace corun::shim {
+
+namespace {
+
+/// Longest linger that is obeyed, us: beyond it a daemon wants a gate that never opens.
+constexpr uint32_t kMaxLingerUs = 1'000'000;
+
+}  // namespace
+
+bool Burst::begin(Pages& pages, uint64_t now_ns) {
+  const Held held(lock_);
+  const Phase before = phase_.load(std::memory_order_relaxed);
+  if (before == kBursting) {
+    return false;
+  }
+  wire::Counters& counters = pages.session->counters;
+  if (before == kLingering && pages_ != &pages) {
+    open();  // the session was joined anew: what is closed belongs to the former one
+  }
+  pages_ = &pages;
+  begun_ns_ = now_ns;
+  counters.bursts.fetch_add(1, std::memory_order_relaxed);
+  counters.flags.fetch_or(wire::kFlagBursting, std::memory_order_relaxed);
+  const int gate = pages.own_gate();
+  if (closed_gate_ == nullptr && gate >= 0) {
+    const uint32_t permille =
+        std::min(pages.session->hot.close_permille.load(std::memory_order_relaxed), 1000U);
+    permille_ += permille;
+    if (permille_ >= 1000) {
+      permille_ -= 1000;
+      closed_gate_ = pages.gates[gate];
+      closed_gate_->closed_since_ns.store(now_ns, std::memory_order_relaxed);
+      closed_gate_->burst.fetch_add(1, std::memory_order_relaxed);
+      counters.gate_closures.fetch_add(1, std::memory_order_relaxed);
+      closed_gate_->word.store(wire::kClosed, std::memory_order_seq_cst);
+    }
+  } else if (closed_gate_ != nullptr) {
+    // The daemon may have opened a gate that was closed for too long: a new burst closes it again.
+    closed_gate_->word.store(wire::kClosed, std::memory_order_seq_cst);
+  }
+  phase_.store(kBursting, std::memory_order_seq_cst);
+  return true;
+}
+
+bool Burst::end_if_drained(const Streams& streams, uint64_t now_ns) {
+  const Held held(lock_);
+  if (phase_.load(std::memory_order_relaxed) != kBursting || !streams.all_idle()) {
+    return false;
+  }
+  phase_.store(kLingering, std::memory_order_seq_cst);
+  if (!streams.all_idle()) {  // a launch came that still saw kBursting
+    phase_.store(kBursting, std::memory_order_seq_cst);
+    return false;
+  }
+  end(now_ns);
+  return true;
+}
+
+void Burst::end(uint64_t now_ns) {
+  wire::SessionPage& page = *pages_->session;
+  const uint64_t lasted_us = now_ns > begun_ns_ ? (now_ns - begun_ns_) / 1000 : 0;
+  const uint32_t index = page.counters.burst_index.load(std::memory_order_relaxed);
+  page.burst_us[index % wire::kBurstRing].store(
+      static_cast<uint32_t>(std::min<uint64_t>(lasted_us, UINT32_MAX)), std::memory_order_relaxed);
+  page.counters.burst_index.store(index + 1, std::memory_order_release);
+  page.counters.flags.fetch_and(~wire::kFlagBursting, std::memory_order_relaxed);
+  const uint32_t linger_us =
+      std::min(page.hot.linger_us.load(std::memory_order_relaxed), kMaxLingerUs);
+  due_ns_.store(now_ns + uint64_t{linger_us} * 1000, std::memory_order_relaxed);
+  if (linger_us == 0 || closed_gate_ == nullptr) {
+    open();
+    phase_.store(kIdle, std::memory_order_seq_cst);
+  }
+}
+
+bool Burst::tick(const Streams& streams, uint64_t now_ns) {
+  const Held held(lock_);
+  if (phase_.load(std::memory_order_relaxed) != kLingering ||
+      now_ns < due_ns_.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  phase_.store(kIdle, std::memory_order_seq_cst);
+  if (!streams.all_idle()) {
+    // A launch came that will find kIdle and wait for the lock: leave the gate closed for it.
+    phase_.store(kLingering, std::memory_order_seq_cst);
+    due_ns_.store(now_ns + uint64_t{1000}, std::memory_order_relaxed);
+    return false;
+  }
+  open();
+  return true;
+}
+
+void Burst::abandon() {
+  const Held held(lock_);
+  if (phase_.load(std::memory_order_relaxed) != kIdle) {
+    open();
+    phase_.store(kIdle, std::memory_order_seq_cst);
+  }
+}
+
+void Burst::open() {
+  if (closed_gate_ != nullptr) {
+    closed_gate_->word.store(wire::kOpen, std::memory_order_seq_cst);
+    closed_gate_ = nullptr;
+  }
+}
+
+}  // namespace corun::shim

@@ -1,0 +1,63 @@
+// The latency-critical side of the gate protocol (docs/adr/0005-gate-protocol.md): bursts of one
+// session on one device, and the gate around them. No I/O and no clock: time comes as an argument.
+//
+//            launch            all streams drained         linger over
+//   kIdle ----------> kBursting -----------------> kLingering ----------> kIdle
+//     gate open         gate closed     ^             |  gate still closed
+//                                       +-- launch ---+
+//
+// The gate is closed before the launch that begins a burst reaches the driver, and opened by the
+// processor only; the GPU never writes the word, so no late write of an old burst can open it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "engine/shim/lock.h"
+#include "engine/shim/pages.h"
+#include "engine/shim/streams.h"
+
+namespace corun::shim {
+
+class Burst {
+ public:
+  enum Phase : uint32_t { kIdle, kBursting, kLingering };
+
+  Phase phase() const { return phase_.load(std::memory_order_seq_cst); }
+  bool active() const { return phase() == kBursting; }
+
+  /// A launch is about to happen and no burst is active. True if this call began one. The caller
+  /// has raised `begun` of the launch's stream before it looked at the phase.
+  bool begin(Pages& pages, uint64_t now_ns);
+
+  /// Called when work may have finished: ends the burst if all streams are idle. With no linger the
+  /// gate opens at once; otherwise due_ns() tells when to call tick(). True if the burst ended.
+  bool end_if_drained(const Streams& streams, uint64_t now_ns);
+
+  /// When the lingering gate is to be opened, CLOCK_MONOTONIC ns; 0: nothing lingers.
+  uint64_t due_ns() const {
+    return phase() == kLingering ? due_ns_.load(std::memory_order_relaxed) : 0;
+  }
+  /// Opens the gate if its linger is over. True if it did.
+  bool tick(const Streams& streams, uint64_t now_ns);
+
+  /// The session's orders are void: the gate opens now.
+  void abandon();
+
+  void reset() { lock_.reset(); }
+
+ private:
+  void end(uint64_t now_ns);
+  void open();
+
+  std::atomic<Phase> phase_{kIdle};
+  std::atomic<uint64_t> due_ns_{0};
+  Lock lock_;
+  // Guarded by lock_.
+  Pages* pages_ = nullptr;                 ///< of the present burst
+  wire::GatePage* closed_gate_ = nullptr;  ///< null: this burst leaks
+  uint64_t begun_ns_ = 0;
+  uint32_t permille_ = 0;
+};
+
+}  // namespace corun::shim

@@ -1,0 +1,179 @@
+#include "engine/shim/channel_groups.h"
+
+#include <sys/ioctl.h>
+
+#include <cstring>
+
+namespace corun::shim {
+
+namespace {
+
+template <class Arguments>
+Arguments copy_of(const void* memory) {
+  Arguments arguments;
+  memcpy(&arguments, memory, sizeof arguments);
+  return arguments;
+}
+
+}  // namespace
+
+bool ChannelGroups::of_interest(unsigned long request) {
+  if (_IOC_TYPE(request) != kRmType) {
+    return false;
+  }
+  const unsigned number = _IOC_NR(request);
+  return number == kRmFree || number == kRmControl || number == kRmAlloc || number == kRmWrapped;
+}
+
+bool ChannelGroups::on_ioctl(int fd, const FileIdentity& file, unsigned long request,
+                             const void* arguments, int device, uint64_t now_ns) {
+  unsigned number = _IOC_NR(request);
+  size_t bytes = _IOC_SIZE(request);
+  if (number == kRmWrapped) {
+    if (bytes < sizeof(RmWrappedArgs)) {
+      return false;
+    }
+    const auto wrapped = copy_of<RmWrappedArgs>(arguments);
+    number = wrapped.number;
+    bytes = wrapped.bytes;
+    arguments = reinterpret_cast<const void*>(wrapped.arguments);
+  }
+  if (arguments == nullptr) {
+    return false;
+  }
+  if (number == kRmAlloc && bytes >= sizeof(RmAllocArgs)) {
+    const auto head = copy_of<RmAllocArgs>(arguments);
+    const bool with_rights = bytes >= sizeof(RmAllocRightsArgs);
+    if (head.object_class != kClassChannelGroup ||
+        (with_rights ? copy_of<RmAllocRightsArgs>(arguments).status : head.status) != 0) {
+      return false;
+    }
+    allocated(fd, file, head.client, head.parent, head.object, device);
+    return true;
+  }
+  if (number == kRmControl && bytes >= sizeof(RmControlArgs)) {
+    const auto control = copy_of<RmControlArgs>(arguments);
+    return control.command == kControlSchedule && control.status == 0 &&
+           scheduled(control.client, control.object, now_ns);
+  }
+  if (number == kRmFree && bytes >= sizeof(RmFreeArgs)) {
+    const auto gone = copy_of<RmFreeArgs>(arguments);
+    return gone.status == 0 && freed(gone.client, gone.object);
+  }
+  return false;
+}
+
+void ChannelGroups::allocated(int fd, const FileIdentity& file, uint32_t client, uint32_t parent,
+                              uint32_t object, int device) {
+  const Held held(lock_);
+  ChannelGroup* place = find(client, object);
+  for (int i = 0; place == nullptr && i < kMaxChannelGroups; ++i) {
+    place = groups_[i].used ? nullptr : &groups_[i];
+  }
+  if (place == nullptr) {
+    return;  // more groups than any program makes: those keep the default slice
+  }
+  if (!place->used) {
+    count_.fetch_add(1, std::memory_order_relaxed);
+  }
+  *place = {};
+  place->used = true;
+  place->fd = fd;
+  place->file = file;
+  place->client = client;
+  place->parent = parent;
+  place->object = object;
+  place->device = device;
+}
+
+bool ChannelGroups::scheduled(uint32_t client, uint32_t object, uint64_t now_ns) {
+  const Held held(lock_);
+  ChannelGroup* group = find(client, object);
+  if (group == nullptr || group->scheduled_ns != 0) {
+    return false;
+  }
+  group->scheduled_ns = now_ns;
+  return true;
+}
+
+bool ChannelGroups::freed(uint32_t client, uint32_t object) {
+  if (count() == 0) {
+    return false;
+  }
+  const Held held(lock_);
+  bool any = false;
+  for (ChannelGroup& group : groups_) {
+    if (group.used && group.client == client &&
+        (object == group.object || object == group.parent || object == client)) {
+      drop(group);
+      any = true;
+    }
+  }
+  return any;
+}
+
+int ChannelGroups::list(int device, bool any, ChannelGroup* groups, int capacity) {
+  if (count() == 0) {
+    return 0;
+  }
+  const Held held(lock_);
+  int found = 0;
+  for (const ChannelGroup& group : groups_) {
+    const bool wanted = group.used && (group.device == device || (any && group.device < 0));
+    if (wanted && found < capacity) {
+      groups[found++] = group;
+    }
+  }
+  return found;
+}
+
+void ChannelGroups::slice_was_set(const ChannelGroup& group, uint32_t slice_us, bool accepted) {
+  const Held held(lock_);
+  ChannelGroup* known = find(group.client, group.object);
+  if (known == nullptr) {
+    return;
+  }
+  known->tries = accepted ? 0 : known->tries + 1;
+  if (accepted || known->tries >= kSliceTries) {
+    known->slice_us = slice_us;
+    known->tries = 0;
+  }
+}
+
+void ChannelGroups::forget(const ChannelGroup& group) {
+  const Held held(lock_);
+  if (ChannelGroup* known = find(group.client, group.object)) {
+    drop(*known);
+  }
+}
+
+void ChannelGroups::reset() {
+  lock_.reset();
+  for (ChannelGroup& group : groups_) {
+    group = {};
+  }
+  count_.store(0, std::memory_order_relaxed);
+}
+
+ChannelGroup* ChannelGroups::find(uint32_t client, uint32_t object) {
+  for (ChannelGroup& group : groups_) {
+    if (group.used && group.client == client && group.object == object) {
+      return &group;
+    }
+  }
+  return nullptr;
+}
+
+void ChannelGroups::drop(ChannelGroup& group) {
+  group = {};
+  count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+uint64_t slice_due_ns(const ChannelGroup& group, uint32_t wanted_us) {
+  if (wanted_us == 0 || wanted_us == group.slice_us || group.scheduled_ns == 0) {
+    return 0;
+  }
+  return group.scheduled_ns + kSliceSettleNs;
+}
+
+}  // namespace corun::shim

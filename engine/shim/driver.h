@@ -1,0 +1,65 @@
+// The driver functions that the shim itself calls: the seam between the state machine and the GPU.
+// In libcorun.so they are libcuda's own, found by exported name (preload/real.cc), never through a
+// hook; a test fills them with its own. Any may be null: then what needs it does not happen.
+#pragma once
+
+#include "engine/shim/abi.h"
+
+namespace corun::shim {
+
+// X(name, exported symbol, parameters). All return Code. The versions matter: plain
+// cuStreamWaitValue32 is an old, disabled one.
+#define CORUN_SHIM_DRIVER_FUNCTIONS(X)                                                             \
+  X(ctx_get_current, cuCtxGetCurrent, (ContextHandle * context))                                   \
+  X(ctx_get_device, cuCtxGetDevice, (Device * device))                                             \
+  X(ctx_push, cuCtxPushCurrent_v2, (ContextHandle context))                                        \
+  X(ctx_pop, cuCtxPopCurrent_v2, (ContextHandle * context))                                        \
+  X(device_uuid, cuDeviceGetUuid, (cuda::Uuid * uuid, Device device))                              \
+  X(device_uuid_v2, cuDeviceGetUuid_v2, (cuda::Uuid * uuid, Device device))                        \
+  X(device_attribute, cuDeviceGetAttribute, (int* value, int attribute, Device device))            \
+  X(primary_state, cuDevicePrimaryCtxGetState, (Device device, unsigned* flags, int* active))      \
+  X(host_register, cuMemHostRegister_v2, (void* memory, size_t bytes, unsigned flags))             \
+  X(host_device_pointer, cuMemHostGetDevicePointer_v2,                                             \
+    (DevicePtr * address, void* memory, unsigned flags))                                           \
+  X(stream_wait_value, cuStreamWaitValue32_v2,                                                     \
+    (StreamHandle stream, DevicePtr address, uint32_t value, unsigned flags))                      \
+  X(stream_batch_mem_op, cuStreamBatchMemOp_v2,                                                    \
+    (StreamHandle stream, unsigned count, WaitMemOp* operations, unsigned flags))                  \
+  X(stream_query, cuStreamQuery, (StreamHandle stream))                                            \
+  X(stream_is_capturing, cuStreamIsCapturing, (StreamHandle stream, cuda::CaptureStatus * status)) \
+  X(exchange_capture_mode, cuThreadExchangeStreamCaptureMode, (cuda::CaptureMode * mode))          \
+  X(event_create, cuEventCreate, (EventHandle * event, unsigned flags))                            \
+  X(event_destroy, cuEventDestroy_v2, (EventHandle event))                                         \
+  X(event_record, cuEventRecord, (EventHandle event, StreamHandle stream))                         \
+  X(event_query, cuEventQuery, (EventHandle event))                                                \
+  X(event_elapsed, cuEventElapsedTime, (float* milliseconds, EventHandle from, EventHandle to))    \
+  X(address_range, cuMemGetAddressRange_v2, (DevicePtr * base, size_t * bytes, DevicePtr address))
+
+struct Driver {
+  // NOLINTBEGIN(bugprone-macro-parentheses): names and parameter lists of a declaration
+#define CORUN_SHIM_POINTER(name, symbol, parameters) Code(*name) parameters = nullptr;
+  CORUN_SHIM_DRIVER_FUNCTIONS(CORUN_SHIM_POINTER)
+#undef CORUN_SHIM_POINTER
+  // NOLINTEND(bugprone-macro-parentheses)
+};
+
+/// While it lives the calling thread may use calls that a stream capture of another thread forbids
+/// (captures in global mode), without spoiling that capture.
+class RelaxedCapture {
+ public:
+  explicit RelaxedCapture(const Driver& driver) : driver_(driver) { exchange(); }
+  ~RelaxedCapture() { exchange(); }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  void exchange() {
+    if (driver_.exchange_capture_mode != nullptr) {
+      driver_.exchange_capture_mode(&mode_);
+    }
+  }
+  const Driver& driver_;
+  cuda::CaptureMode mode_ = cuda::CaptureMode::kRelaxed;
+};
+
+}  // namespace corun::shim

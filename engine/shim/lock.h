@@ -1,0 +1,33 @@
+// A lock that needs no construction and survives fork: a child starts with it open.
+#pragma once
+
+#include <pthread.h>
+
+#include "engine/shim/older_glibc.h"
+
+namespace corun::shim {
+
+class Lock {
+ public:
+  void acquire() { pthread_mutex_lock(&mutex_); }
+  bool try_acquire() { return pthread_mutex_trylock(&mutex_) == 0; }
+  void release() { pthread_mutex_unlock(&mutex_); }
+  /// In the child of a fork, whose other threads are gone.
+  void reset() { mutex_ = PTHREAD_MUTEX_INITIALIZER; }
+
+ private:
+  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+};
+
+class Held {
+ public:
+  explicit Held(Lock& lock) : lock_(lock) { lock_.acquire(); }
+  ~Held() { lock_.release(); }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+ private:
+  Lock& lock_;
+};
+
+}  // namespace corun::shim

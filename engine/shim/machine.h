@@ -1,0 +1,212 @@
+// The state machine behind all hooks of one process: what happens when the application makes a
+// context, puts work on a stream, synchronises, takes or gives back memory. It does no I/O: the GPU
+// is behind Driver, and joining a daemon, time and the shim's thread are behind Outside.
+// libcorun.so has one Machine (preload/); tests and simulations make their own.
+//
+// Threads: the application's call everything but serve-side functions at any time; those (marked
+// "thread") belong to the shim's thread. No lock is held while the driver is called, except
+// watch_lock, which only guards streams against being destroyed while the thread asks for them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "engine/shim/burst.h"
+#include "engine/shim/channel_groups.h"
+#include "engine/shim/driver.h"
+#include "engine/shim/estimates.h"
+#include "engine/shim/event_marks.h"
+#include "engine/shim/memory_book.h"
+#include "engine/shim/pages.h"
+#include "engine/shim/samples.h"
+#include "engine/shim/streams.h"
+
+namespace corun::shim {
+
+/// One device that this process uses. Made once, never freed.
+struct DeviceState {
+  int ordinal = -1;
+  char uuid[48] = {};  ///< "GPU-…", as NVML writes it
+  /// What the hooks look at; never null: the session's, or the neutral ones without a session.
+  std::atomic<Pages*> pages{nullptr};
+  Pages neutral;
+  alignas(64) wire::SessionPage neutral_page;
+  Streams streams;
+  Burst burst;
+  Lock watch_lock;
+  std::atomic<ContextHandle> primary{nullptr};  ///< the primary context, once retained
+  std::atomic<uint32_t> contexts{0};
+  /// Raised while bursts end unseen by synchronisation: then the thread is woken at their begin.
+  std::atomic<uint32_t> unsynchronised{8};
+
+  // Of the shim's thread, and of the join before there is one.
+  Pages* joined = nullptr;
+  bool live = false;
+  int socket = -1;
+  FileIdentity socket_file;
+  uint64_t joined_ns = 0;
+  uint64_t retry_ns = 0;
+  uint32_t sequence_seen = 0;
+  uint32_t preempt_seen = 0;
+  uint64_t work_seen = 0;
+  uint64_t begun_seen = 0;
+  uint64_t begun_changed_ns = 0;
+};
+
+struct Outside {
+  uint64_t (*now_ns)() = nullptr;
+  /// Joins the daemon of the device's GPU: sets pages on success. Bounded by kJoinTimeoutMs.
+  void (*join)(DeviceState& device) = nullptr;
+  /// Wakes the shim's thread if it would sleep past `due_ns`.
+  void (*kick)(uint64_t due_ns) = nullptr;
+};
+
+/// Work that the application is putting on a stream. Lives on the stack around the driver's call.
+struct Operation {
+  enum Kind : uint8_t { kKernel, kGraph, kCopy };
+  Kind kind = kKernel;
+  bool gated = true;  ///< may wait for gates: false for calls that block the caller
+  StreamHandle stream = nullptr;
+  uint64_t key = 0;  ///< of its estimate; 0: estimate_ns is given
+  uint64_t estimate_ns = 0;
+
+  // Filled by before().
+  DeviceState* device = nullptr;
+  Pages* pages = nullptr;
+  Estimates::Entry* entry = nullptr;
+  StreamState* state = nullptr;  ///< set when its progress is followed
+  Samples::Pair* sample = nullptr;
+  bool began_burst = false;
+};
+
+/// A synchronisation that is about to happen: what it will have covered.
+struct Synchronisation {
+  DeviceState* device = nullptr;
+  bool followed = false;
+  int count = 0;
+  struct Covered {
+    StreamState* state;
+    uint64_t key;
+    uint64_t submitted;
+  } covered[kMaxStreams];
+};
+
+/// Memory that the application asks for.
+struct Reservation {
+  DeviceState* device = nullptr;
+  uint64_t bytes = 0;
+};
+
+class Machine {
+ public:
+  constexpr Machine() = default;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  /// `latency_critical`: the class this workload joins with.
+  void start(const Driver& driver, const Outside& outside, bool latency_critical);
+  bool started() const { return started_.load(std::memory_order_acquire); }
+  const Driver& driver() const { return *driver_; }
+
+  // Contexts and devices.
+  DeviceState* on_context(Device device, ContextHandle context);
+  /// `watched`: the caller holds the watch_lock of the context's device.
+  void on_context_gone(ContextHandle context, bool watched = false);
+  /// Device of the calling thread's context; null if it has none or corun has nothing to do.
+  DeviceState* current() {
+    DeviceState* sole = sole_.load(std::memory_order_acquire);
+    return sole != nullptr ? sole : current_slow();
+  }
+  DeviceState* of_device(Device device);
+  DeviceState* of_uuid(const char* uuid);
+  int device_count() const { return device_count_.load(std::memory_order_acquire); }
+  DeviceState& device(int index) { return *devices_[index].load(std::memory_order_acquire); }
+  ContextHandle current_context() const;
+
+  // Work (work.cc).
+  void before(Operation& operation);
+  void after(Operation& operation, Code code) {
+    if (operation.state != nullptr || operation.sample != nullptr) {
+      after_slow(operation, code);
+    }
+  }
+  void on_capture_begin() { captures_.fetch_add(1, std::memory_order_seq_cst); }
+  void on_capture_end();
+
+  // Synchronisation (work.cc).
+  void before_stream_sync(Synchronisation& sync, StreamHandle stream);
+  void before_context_sync(Synchronisation& sync);
+  void before_event_sync(Synchronisation& sync, EventHandle event);
+  void after_sync(Synchronisation& sync, Code code);
+  void on_event_record(EventHandle event, StreamHandle stream);
+  void on_stream_gone(StreamHandle stream);
+  void on_burst_hint(bool begin);
+
+  // Memory (memory.cc).
+  /// False: the limit refuses it. With no device nothing is counted.
+  bool reserve(Reservation& reservation, DeviceState* device, uint64_t bytes);
+  void commit(const Reservation& reservation, MemoryKind kind, uint64_t key, ContextHandle context);
+  void cancel(const Reservation& reservation);
+  bool before_free(MemoryKind kind, uint64_t key, Holding* holding);
+  void after_free(const Holding& holding, Code code);
+  void on_reference_gone(MemoryKind kind, uint64_t key);
+  /// Maps `bytes` of a physical handle at `address`. False: the limit refuses (imports only).
+  bool on_map(DevicePtr address, uint64_t bytes, AllocationHandle handle);
+  void on_unmap(DevicePtr address, uint64_t bytes);
+  MemoryBook& book() { return book_; }
+  uint64_t limit(const DeviceState& device) const {
+    return device.pages.load(std::memory_order_acquire)
+        ->session->orders.memory_limit_bytes.load(std::memory_order_relaxed);
+  }
+  void publish(DeviceState& device);
+
+  // Shim's thread (serve.cc).
+  /// Ends the present burst where its streams have drained unseen; when to look again (0: never).
+  uint64_t watch(DeviceState& device, uint64_t now_ns);
+  ChannelGroups& groups() { return groups_; }
+  /// Shows `pages` to the hooks, or the neutral ones (null) with the limit as it was.
+  void show(DeviceState& device, Pages* pages);
+
+  /// In the child of a fork.
+  void reset();
+
+ private:
+  DeviceState* current_slow();
+  DeviceState* make_device(Device device);
+  void remember_context(ContextHandle context, DeviceState* device);
+  bool capturing(StreamHandle stream) const;
+  StreamState* stream_state(DeviceState& device, StreamHandle stream);
+  uint64_t stream_key(StreamHandle stream, ContextHandle context) const;
+  void before_slow(Operation& operation, uint32_t armed, bool sample);
+  void after_slow(Operation& operation, Code code);
+  void wait_for_gates(Operation& operation, uint32_t armed);
+  bool register_pages(Pages& pages);
+  Code enqueue_waits(Pages& pages, StreamHandle stream, uint32_t armed);
+  void end_burst_if_drained(DeviceState& device, bool synchronised);
+  bool follows(const Pages& pages) const;
+  void ask_streams(DeviceState& device, bool foreign);
+
+  std::atomic<bool> started_{false};
+  const Driver* driver_ = nullptr;
+  Outside outside_;
+  bool latency_critical_ = false;
+  std::atomic<DeviceState*> sole_{nullptr};
+  std::atomic<DeviceState*> devices_[kMaxDevices] = {};
+  std::atomic<int> device_count_{0};
+  struct KnownContext {
+    std::atomic<ContextHandle> context{nullptr};
+    std::atomic<DeviceState*> device{nullptr};
+  } contexts_[kMaxContexts];
+  Lock lock_;  ///< guards making devices and remembering contexts
+
+  Estimates estimates_;
+  Samples samples_;
+  EventMarks marks_;
+  MemoryBook book_;
+  ChannelGroups groups_;
+  std::atomic<int> captures_{0};
+  std::atomic<uint32_t> hint_depth_{0};
+  std::atomic<bool> hints_{false};
+};
+
+}  // namespace corun::shim

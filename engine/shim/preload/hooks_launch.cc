@@ -1,0 +1,172 @@
+// Launches and synchronisation: each hook is one step before the call and one after it.
+#include "engine/shim/preload/process.h"
+
+namespace corun::shim {
+
+namespace {
+
+template <Slot kSlot, DefaultStream kDefault>
+Code launch_kernel(FunctionHandle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                   StreamHandle stream, void** parameters, void** extra) {
+  Work work(
+      Operation::kKernel, named<kDefault>(stream),
+      Estimates::key(function, grid_x, grid_y, grid_z, block_x * block_y * block_z, shared_bytes));
+  return work.done(next<kSlot>(function, grid_x, grid_y, grid_z, block_x, block_y, block_z,
+                               shared_bytes, stream, parameters, extra));
+}
+
+template <Slot kSlot, DefaultStream kDefault>
+Code launch_cooperative(FunctionHandle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                        unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                        StreamHandle stream, void** parameters) {
+  Work work(
+      Operation::kKernel, named<kDefault>(stream),
+      Estimates::key(function, grid_x, grid_y, grid_z, block_x * block_y * block_z, shared_bytes));
+  return work.done(next<kSlot>(function, grid_x, grid_y, grid_z, block_x, block_y, block_z,
+                               shared_bytes, stream, parameters));
+}
+
+template <Slot kSlot, DefaultStream kDefault>
+Code launch_kernel_ex(const cuda::LaunchConfig* config, FunctionHandle function, void** parameters,
+                      void** extra) {
+  if (config == nullptr) {
+    return next<kSlot>(config, function, parameters, extra);
+  }
+  Work work(Operation::kKernel, named<kDefault>(config->stream),
+            Estimates::key(function, config->grid_x, config->grid_y, config->grid_z,
+                           config->block_x * config->block_y * config->block_z,
+                           config->dynamic_shared_bytes));
+  return work.done(next<kSlot>(config, function, parameters, extra));
+}
+
+template <Slot kSlot, DefaultStream kDefault>
+Code graph_launch(GraphExecHandle graph, StreamHandle stream) {
+  Work work(Operation::kGraph, named<kDefault>(stream), Estimates::key(graph, 0, 0, 0, 0, 0));
+  return work.done(next<kSlot>(graph, stream));
+}
+
+template <Slot kSlot, DefaultStream>
+Code ctx_synchronize() {
+  Synchronisation sync;
+  if (outermost()) {
+    machine.before_context_sync(sync);
+  }
+  const Code code = next<kSlot>();
+  machine.after_sync(sync, code);
+  return code;
+}
+
+/// Of any context: counted as a look, and the streams are asked.
+template <Slot kSlot, DefaultStream>
+Code ctx_synchronize_v2(ContextHandle context) {
+  Synchronisation sync;
+  if (outermost() && context == machine.current_context()) {
+    machine.before_context_sync(sync);
+  }
+  const Code code = next<kSlot>(context);
+  machine.after_sync(sync, code);
+  return code;
+}
+
+/// Synchronising and asking tell the same when they succeed.
+template <Slot kSlot, DefaultStream kDefault>
+Code stream_synchronize(StreamHandle stream) {
+  Synchronisation sync;
+  if (outermost()) {
+    machine.before_stream_sync(sync, named<kDefault>(stream));
+  }
+  const Code code = next<kSlot>(stream);
+  machine.after_sync(sync, code);
+  return code;
+}
+
+template <Slot kSlot, DefaultStream>
+Code event_synchronize(EventHandle event) {
+  Synchronisation sync;
+  if (outermost()) {
+    machine.before_event_sync(sync, event);
+  }
+  const Code code = next<kSlot>(event);
+  machine.after_sync(sync, code);
+  return code;
+}
+
+template <Slot kSlot, DefaultStream kDefault>
+Code event_record(EventHandle event, StreamHandle stream) {
+  if (outermost()) {
+    machine.on_event_record(event, named<kDefault>(stream));
+  }
+  return next<kSlot>(event, stream);
+}
+
+template <Slot kSlot, DefaultStream kDefault>
+Code event_record_flags(EventHandle event, StreamHandle stream, unsigned flags) {
+  if (outermost()) {
+    machine.on_event_record(event, named<kDefault>(stream));
+  }
+  return next<kSlot>(event, stream, flags);
+}
+
+template <Slot kSlot, DefaultStream>
+Code stream_destroy(StreamHandle stream) {
+  if (outermost()) {
+    machine.on_stream_gone(stream);
+  }
+  return next<kSlot>(stream);
+}
+
+/// A capture is counted from before it begins, so that no call of the shim can fall into it.
+class CaptureBegin {
+ public:
+  CaptureBegin() : counts_(outermost()) {
+    if (counts_) {
+      machine.on_capture_begin();
+    }
+  }
+  Code done(Code code) const {
+    if (counts_ && code == Code::kSuccess) {
+      ++thread_state.capturing;
+    } else if (counts_) {
+      machine.on_capture_end();
+    }
+    return code;
+  }
+
+ private:
+  bool counts_;
+};
+
+template <Slot kSlot, DefaultStream>
+Code begin_capture(StreamHandle stream, int mode) {
+  const CaptureBegin begin;
+  return begin.done(next<kSlot>(stream, mode));
+}
+
+template <Slot kSlot, DefaultStream>
+Code begin_capture_to_graph(StreamHandle stream, void* graph, const void* dependencies,
+                            const void* data, size_t count, int mode) {
+  const CaptureBegin begin;
+  return begin.done(next<kSlot>(stream, graph, dependencies, data, count, mode));
+}
+
+template <Slot kSlot, DefaultStream>
+Code end_capture(StreamHandle stream, void** graph) {
+  const bool counts = outermost();
+  const Code code = next<kSlot>(stream, graph);
+  if (counts && code != Code::kStreamCaptureWrongThread && code != Code::kIllegalState) {
+    thread_state.capturing -= thread_state.capturing > 0 ? 1 : 0;
+    machine.on_capture_end();
+  }
+  return code;
+}
+
+}  // namespace
+
+#define CORUN_DEFINE(symbol, handler, stream, since) \
+  CORUN_DEFINE_HOOK(symbol, (&handler<Slot::symbol, DefaultStream::stream>))
+CORUN_LAUNCH_HOOKS(CORUN_DEFINE)
+CORUN_SYNC_HOOKS(CORUN_DEFINE)
+#undef CORUN_DEFINE
+
+}  // namespace corun::shim

@@ -1,0 +1,366 @@
+// Allocators and memory information.
+#include <algorithm>
+
+#include "core/abi/nvml.h"
+#include "engine/shim/preload/process.h"
+
+namespace corun::shim {
+
+namespace {
+
+/// One request for memory around its call of the driver.
+class Request {
+ public:
+  /// `device` is null where nothing is counted.
+  Request(DeviceState* device, uint64_t bytes, uint64_t granule)
+      : refused_(!machine.reserve(reservation_, device, round_up(bytes, granule))) {}
+  bool refused() const { return refused_; }
+
+  template <class Key>
+  Code done(Code code, MemoryKind kind, const Key* key, ContextHandle context) {
+    if (code != Code::kSuccess || key == nullptr) {
+      machine.cancel(reservation_);
+    } else {
+      machine.commit(reservation_, kind, as_key(*key), context);
+    }
+    return code;
+  }
+
+ private:
+  static uint64_t as_key(unsigned long value) { return value; }
+  static uint64_t as_key(unsigned long long value) { return value; }
+  static uint64_t as_key(const void* value) { return reinterpret_cast<uint64_t>(value); }
+
+  Reservation reservation_;
+  bool refused_;
+};
+
+DeviceState* counted() {
+  if (!outermost()) {
+    return nullptr;
+  }
+  const Inside inside;
+  return machine.current();
+}
+
+ContextHandle context_of(const DeviceState* device) {
+  if (device == nullptr) {
+    return nullptr;
+  }
+  const Inside inside;
+  return machine.current_context();
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_alloc(DevicePtr* address, size_t bytes) {
+  DeviceState* device = counted();
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(address, bytes), MemoryKind::kLinear, address,
+                                          context_of(device));
+}
+
+/// The pitch is the driver's choice: counted with rows of a multiple of the granule, which it is.
+template <Slot kSlot, DefaultStream>
+Code mem_alloc_pitch(DevicePtr* address, size_t* pitch, size_t width, size_t height,
+                     unsigned element) {
+  uint64_t bytes = 0;
+  if (__builtin_mul_overflow(round_up(width, kAllocationGranule), height, &bytes)) {
+    bytes = UINT64_MAX;
+  }
+  DeviceState* device = counted();
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(address, pitch, width, height, element),
+                                          MemoryKind::kLinear, address, context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_alloc_managed(DevicePtr* address, size_t bytes, unsigned flags) {
+  DeviceState* device = counted();
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(address, bytes, flags), MemoryKind::kLinear,
+                                          address, context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_alloc_async(DevicePtr* address, size_t bytes, StreamHandle stream) {
+  DeviceState* device = counted();
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(address, bytes, stream), MemoryKind::kLinear,
+                                          address, context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_alloc_pool(DevicePtr* address, size_t bytes, void* pool, StreamHandle stream) {
+  DeviceState* device = counted();
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(address, bytes, pool, stream),
+                                          MemoryKind::kLinear, address, context_of(device));
+}
+
+/// A free around its call of the driver.
+class Giving {
+ public:
+  Giving(MemoryKind kind, uint64_t key)
+      : known_(outermost() && machine.before_free(kind, key, &holding_)) {}
+  Code done(Code code) const {
+    if (known_) {
+      machine.after_free(holding_, code);
+    }
+    return code;
+  }
+
+ private:
+  Holding holding_;
+  bool known_;
+};
+
+template <Slot kSlot, DefaultStream>
+Code mem_free(DevicePtr address) {
+  const Giving giving(MemoryKind::kLinear, address);
+  return giving.done(next<kSlot>(address));
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_free_async(DevicePtr address, StreamHandle stream) {
+  const Giving giving(MemoryKind::kLinear, address);
+  return giving.done(next<kSlot>(address, stream));
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_create(AllocationHandle* handle, size_t bytes, const AllocationProperties* properties,
+                unsigned long long flags) {
+  // Host memory by the same call is nobody's device memory (its location id means something else).
+  const bool on_device = properties != nullptr && properties->location_type == kLocationDevice;
+  DeviceState* device =
+      on_device && counted() != nullptr ? machine.of_device(properties->location_id) : nullptr;
+  Request request(device, bytes, kPhysicalGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(handle, bytes, properties, flags),
+                                          MemoryKind::kPhysical, handle, nullptr);
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_release(AllocationHandle handle) {
+  const Code code = next<kSlot>(handle);
+  if (code == Code::kSuccess && outermost()) {
+    machine.on_reference_gone(MemoryKind::kPhysical, handle);
+  }
+  return code;
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_retain(AllocationHandle* handle, void* address) {
+  const Code code = next<kSlot>(handle, address);
+  if (code == Code::kSuccess && handle != nullptr && outermost()) {
+    machine.book().add_reference(MemoryKind::kPhysical, *handle);
+  }
+  return code;
+}
+
+/// An import counts from its first mapping on, when its size is known.
+template <Slot kSlot, DefaultStream>
+Code mem_import(AllocationHandle* handle, void* os_handle, int type) {
+  DeviceState* device = counted();
+  Request request(device, 0, kPhysicalGranule);
+  return request.done(next<kSlot>(handle, os_handle, type), MemoryKind::kPhysical, handle, nullptr);
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_map(DevicePtr address, size_t bytes, size_t offset, AllocationHandle handle,
+             unsigned long long flags) {
+  if (outermost() && !machine.on_map(address, bytes, handle)) {
+    return Code::kOutOfMemory;
+  }
+  const Code code = next<kSlot>(address, bytes, offset, handle, flags);
+  if (code != Code::kSuccess && outermost()) {
+    machine.on_unmap(address, bytes);
+  }
+  return code;
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_unmap(DevicePtr address, size_t bytes) {
+  const Code code = next<kSlot>(address, bytes);
+  if (code == Code::kSuccess && outermost()) {
+    machine.on_unmap(address, bytes);
+  }
+  return code;
+}
+
+template <Slot kSlot, DefaultStream>
+Code array_create(ArrayHandle* array, const ArrayDescriptor* descriptor) {
+  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
+  uint64_t bytes = 0;
+  if (descriptor != nullptr) {
+    bytes = array_bytes({.width = descriptor->width,
+                         .height = descriptor->height,
+                         .depth = 0,
+                         .format = descriptor->format,
+                         .channels = descriptor->channels,
+                         .flags = 0},
+                        1);
+  }
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(array, descriptor), MemoryKind::kArray, array,
+                                          context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code array_3d_create(ArrayHandle* array, const Array3dDescriptor* descriptor) {
+  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
+  const uint64_t bytes = descriptor != nullptr ? array_bytes(*descriptor, 1) : 0;
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(array, descriptor), MemoryKind::kArray, array,
+                                          context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code array_destroy(ArrayHandle array) {
+  const Giving giving(MemoryKind::kArray, reinterpret_cast<uint64_t>(array));
+  return giving.done(next<kSlot>(array));
+}
+
+template <Slot kSlot, DefaultStream>
+Code mipmapped_create(MipmappedArrayHandle* array, const Array3dDescriptor* descriptor,
+                      unsigned levels) {
+  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
+  const uint64_t bytes = descriptor != nullptr ? array_bytes(*descriptor, levels) : 0;
+  Request request(device, bytes, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(array, descriptor, levels),
+                                          MemoryKind::kMipmappedArray, array, context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code mipmapped_destroy(MipmappedArrayHandle array) {
+  const Giving giving(MemoryKind::kMipmappedArray, reinterpret_cast<uint64_t>(array));
+  return giving.done(next<kSlot>(array));
+}
+
+/// The size is known only when it is open; what passes the limit is closed again.
+template <Slot kSlot, DefaultStream>
+Code ipc_open(DevicePtr* address, IpcMemoryHandle handle, unsigned flags) {
+  const Code code = next<kSlot>(address, handle, flags);
+  DeviceState* device = code == Code::kSuccess && address != nullptr ? counted() : nullptr;
+  if (device == nullptr || machine.book().add_reference(MemoryKind::kIpc, *address)) {
+    return code;
+  }
+  DevicePtr base = 0;
+  size_t bytes = 0;
+  const auto range = machine.driver().address_range;
+  if (range == nullptr || range(&base, &bytes, *address) != Code::kSuccess) {
+    return code;
+  }
+  Request request(device, bytes, kAllocationGranule);
+  if (request.refused()) {
+    next<Slot::cuIpcCloseMemHandle>(*address);
+    return Code::kOutOfMemory;
+  }
+  return request.done(code, MemoryKind::kIpc, address, context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code ipc_close(DevicePtr address) {
+  const Code code = next<kSlot>(address);
+  if (code == Code::kSuccess && outermost()) {
+    machine.on_reference_gone(MemoryKind::kIpc, address);
+  }
+  return code;
+}
+
+template <Slot kSlot, DefaultStream>
+Code external_import(ExternalMemoryHandle* memory, const ExternalMemoryDescriptor* descriptor) {
+  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
+  Request request(device, descriptor != nullptr ? descriptor->size : 0, kAllocationGranule);
+  return request.refused() ? Code::kOutOfMemory
+                           : request.done(next<kSlot>(memory, descriptor), MemoryKind::kExternal,
+                                          memory, context_of(device));
+}
+
+template <Slot kSlot, DefaultStream>
+Code external_destroy(ExternalMemoryHandle memory) {
+  const Giving giving(MemoryKind::kExternal, reinterpret_cast<uint64_t>(memory));
+  return giving.done(next<kSlot>(memory));
+}
+
+/// What is left under a limit: never wraps, whatever is in use.
+uint64_t left_of(const DeviceState& device, uint64_t limit) {
+  const uint64_t used = machine.book().used(device.ordinal);
+  return used < limit ? limit - used : 0;
+}
+
+template <Slot kSlot, DefaultStream>
+Code mem_get_info(size_t* free_bytes, size_t* total_bytes) {
+  const Code code = next<kSlot>(free_bytes, total_bytes);
+  const DeviceState* device = code == Code::kSuccess ? counted() : nullptr;
+  const uint64_t limit = device != nullptr ? machine.limit(*device) : 0;
+  if (limit != 0 && free_bytes != nullptr) {
+    *free_bytes = std::min<uint64_t>(*free_bytes, left_of(*device, limit));
+  }
+  if (limit != 0 && total_bytes != nullptr) {
+    *total_bytes = std::min<uint64_t>(*total_bytes, limit);
+  }
+  return code;
+}
+
+/// The device of an NVML handle, if this process has a limit there; null otherwise.
+const DeviceState* limited(nvml::DeviceHandle handle) {
+  using UuidFunction = Code (*)(nvml::DeviceHandle, char*, unsigned);
+  if (!outermost()) {
+    return nullptr;
+  }
+  auto* ask = reinterpret_cast<UuidFunction>(exported_at("nvmlDeviceGetUUID"));
+  char uuid[96] = {};
+  if (ask == nullptr || ask(handle, uuid, sizeof uuid) != Code::kSuccess) {
+    return nullptr;
+  }
+  const DeviceState* device = machine.of_uuid(uuid);
+  return device != nullptr && machine.limit(*device) != 0 ? device : nullptr;
+}
+
+/// Free, used and total within the limit, in agreement with cuMemGetInfo.
+template <class Memory>
+void limit_memory(const DeviceState& device, Memory* memory) {
+  const uint64_t limit = machine.limit(device);
+  memory->free = std::min<uint64_t>(memory->free, left_of(device, limit));
+  memory->total = std::min<uint64_t>(memory->total, limit);
+  memory->used = memory->total - std::min<uint64_t>(memory->free, memory->total);
+}
+
+template <Slot kSlot, DefaultStream>
+Code nvml_memory(nvml::DeviceHandle handle, nvml::Memory* memory) {
+  const Code code = next<kSlot>(handle, memory);
+  const DeviceState* device = code == Code::kSuccess ? limited(handle) : nullptr;
+  if (device != nullptr && memory != nullptr) {
+    limit_memory(*device, memory);
+  }
+  return code;
+}
+
+template <Slot kSlot, DefaultStream>
+Code nvml_memory_v2(nvml::DeviceHandle handle, nvml::MemoryV2* memory) {
+  const Code code = next<kSlot>(handle, memory);
+  const DeviceState* device = code == Code::kSuccess ? limited(handle) : nullptr;
+  if (device != nullptr && memory != nullptr) {
+    memory->reserved = 0;  // the driver's own share is outside of the limit
+    limit_memory(*device, memory);
+  }
+  return code;
+}
+
+}  // namespace
+
+#define CORUN_DEFINE(symbol, handler, stream, since) \
+  CORUN_DEFINE_HOOK(symbol, (&handler<Slot::symbol, DefaultStream::stream>))
+CORUN_MEMORY_HOOKS(CORUN_DEFINE)
+CORUN_NVML_HOOKS(CORUN_DEFINE)
+#undef CORUN_DEFINE
+
+}  // namespace corun::shim

@@ -1,0 +1,183 @@
+#include "engine/shim/preload/orders.h"
+
+#include <sys/ioctl.h>
+
+#include <algorithm>
+
+#include "engine/shim/log.h"
+#include "engine/shim/preload/join.h"
+#include "engine/shim/preload/keeper.h"
+#include "engine/shim/preload/process.h"
+
+namespace corun::shim {
+
+namespace {
+
+bool control(const ChannelGroup& group, uint32_t command, void* parameters, uint32_t bytes) {
+  FileIdentity file;
+  if (!identify(group.fd, &file) || !(file == group.file)) {
+    machine.groups().forget(group);  // its descriptor was closed, and the group with it
+    return false;
+  }
+  RmControlArgs arguments = {};
+  arguments.client = group.client;
+  arguments.object = group.object;
+  arguments.command = command;
+  arguments.parameters = reinterpret_cast<uint64_t>(parameters);
+  arguments.parameter_bytes = bytes;
+  const int result = next_ioctl()(
+      group.fd, _IOC(_IOC_READ | _IOC_WRITE, kRmType, kRmControl, sizeof arguments), &arguments);
+  return result == 0 && arguments.status == 0;
+}
+
+/// Gives all groups of the device the slice `wanted_us`; 0 leaves them. Returns when the next group
+/// is due, or UINT64_MAX.
+uint64_t set_slices(DeviceState& device, uint32_t wanted_us, uint64_t now_ns) {
+  ChannelGroup groups[kMaxChannelGroups];
+  const int count =
+      machine.groups().list(device.ordinal, machine.device_count() == 1, groups, kMaxChannelGroups);
+  wire::Counters& counters = device.pages.load(std::memory_order_acquire)->session->counters;
+  counters.channel_groups.store(static_cast<uint32_t>(count), std::memory_order_relaxed);
+  uint64_t next = UINT64_MAX;
+  bool all = count > 0 && wanted_us != 0;
+  for (int i = 0; i < count; ++i) {
+    const uint64_t due = slice_due_ns(groups[i], wanted_us);
+    if (due != 0 && due <= now_ns) {
+      uint64_t slice_us = wanted_us;
+      const bool accepted = control(groups[i], kControlSetTimeslice, &slice_us, sizeof slice_us);
+      machine.groups().slice_was_set(groups[i], wanted_us, accepted);
+      counters.slice_sets.fetch_add(1, std::memory_order_relaxed);
+      if (!accepted) {
+        counters.slice_errors.fetch_add(1, std::memory_order_relaxed);
+        all = false;
+        next = std::min(next, now_ns + kSliceSettleNs);
+      }
+    } else if (due != 0) {
+      all = false;
+      next = std::min(next, due);
+    }
+  }
+  if (all) {
+    counters.slice_us.store(wanted_us, std::memory_order_relaxed);
+  }
+  return next;
+}
+
+/// Groups that ever got a slice go back to the default.
+uint64_t restore_slices(DeviceState& device, uint64_t now_ns) {
+  ChannelGroup groups[kMaxChannelGroups];
+  const int count =
+      machine.groups().list(device.ordinal, machine.device_count() == 1, groups, kMaxChannelGroups);
+  const bool changed = std::any_of(groups, groups + count, [](const ChannelGroup& group) {
+    return group.slice_us != 0 && group.slice_us != wire::kDefaultSliceUs;
+  });
+  return changed ? set_slices(device, wire::kDefaultSliceUs, now_ns) : UINT64_MAX;
+}
+
+void preempt(DeviceState& device) {
+  ChannelGroup groups[kMaxChannelGroups];
+  const int count =
+      machine.groups().list(device.ordinal, machine.device_count() == 1, groups, kMaxChannelGroups);
+  for (int i = 0; i < count; ++i) {
+    RmPreemptParameters parameters = {};
+    parameters.wait = kPreemptWaits ? 1 : 0;
+    if (control(groups[i], kControlPreempt, &parameters, sizeof parameters)) {
+      device.joined->session->counters.preemptions.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+}
+
+bool lease_holds(const DeviceState& device, uint64_t now_ns) {
+  const wire::Orders& orders = device.joined->session->orders;
+  if (orders.leave.load(std::memory_order_relaxed) != 0) {
+    return false;
+  }
+  const uint64_t until = orders.lease_until_ns.load(std::memory_order_acquire);
+  return until == 0 ? now_ns < device.joined_ns + kFirstLeaseNs : now_ns < until;
+}
+
+/// The orders are void: the workload runs as if corun were absent.
+void go_neutral(DeviceState& device) {
+  device.live = false;
+  machine.show(device, nullptr);
+  device.burst.abandon();
+  device.joined->session->turn.word.store(wire::kOpen, std::memory_order_seq_cst);
+  log_debug("orders of %s are void", device.uuid);
+}
+
+void end_session(DeviceState& device) {
+  if (device.live) {
+    go_neutral(device);
+  }
+  disconnect(device);
+  device.joined = nullptr;  // its pages stay mapped: see pages.h
+  device.retry_ns = 0;
+}
+
+/// Launches carry no time of their own (a clock would cost as much as all the rest): what came
+/// since the last look came now.
+void note_launches(DeviceState& device, uint64_t now_ns) {
+  wire::Counters& counters = device.joined->session->counters;
+  const uint64_t work = counters.launches.load(std::memory_order_relaxed) +
+                        counters.graph_launches.load(std::memory_order_relaxed) +
+                        counters.copies.load(std::memory_order_relaxed);
+  if (work != device.work_seen) {
+    device.work_seen = work;
+    counters.last_launch_ns.store(now_ns, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace
+
+uint64_t serve(DeviceState& device, uint64_t now_ns) {
+  uint64_t next = now_ns + kHeartbeatNs;
+  if (device.joined != nullptr && !still_connected(device)) {
+    log_debug("the daemon of %s is gone", device.uuid);
+    end_session(device);
+  }
+  if (device.joined == nullptr) {
+    if (device.uuid[0] != '\0' && now_ns >= device.retry_ns) {
+      join(machine, device);
+    }
+    if (device.joined == nullptr) {
+      return std::min(next, restore_slices(device, now_ns));
+    }
+  }
+  wire::SessionPage& page = *device.joined->session;
+  // Read before the orders: a change that comes meanwhile ends the sleep at once.
+  device.sequence_seen = page.orders.sequence.load(std::memory_order_acquire);
+  page.counters.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
+  const bool holds = lease_holds(device, now_ns);
+  if (!holds && device.live) {
+    go_neutral(device);
+  } else if (holds && !device.live) {
+    device.live = true;
+    machine.show(device, device.joined);
+  }
+  if (!holds) {
+    if (page.orders.leave.load(std::memory_order_relaxed) != 0) {
+      end_session(device);
+      device.retry_ns = now_ns + kJoinRetryNs;
+    }
+    return std::min(next, restore_slices(device, now_ns));
+  }
+  next = std::min(next,
+                  set_slices(device, page.orders.slice_us.load(std::memory_order_relaxed), now_ns));
+  const uint32_t preempts = page.orders.preempt_sequence.load(std::memory_order_relaxed);
+  if (preempts != device.preempt_seen) {
+    device.preempt_seen = preempts;
+    preempt(device);
+  }
+  page.counters.orders_seen.store(device.sequence_seen, std::memory_order_relaxed);
+  // Where a lease ends before the next heartbeat, its end is not slept over.
+  const uint64_t lease = page.orders.lease_until_ns.load(std::memory_order_relaxed);
+  if (lease > now_ns) {
+    next = std::min(next, lease);
+  }
+  note_launches(device, now_ns);
+  device.burst.tick(device.streams, now_ns);
+  const uint64_t look = machine.watch(device, now_ns);
+  return look == 0 ? next : std::min(next, look);
+}
+
+}  // namespace corun::shim

@@ -1,0 +1,56 @@
+// The one machine of this process, and when it exists.
+#pragma once
+
+#include "engine/shim/machine.h"
+#include "engine/shim/preload/real.h"
+
+namespace corun::shim {
+
+extern Machine machine;
+
+/// Whether this process is under corun at all: CORUN_RUN_DIR is set and CORUN_DISABLE is not 1.
+bool enabled();
+
+/// Starts the machine once a driver is loaded. False: not under corun, or no driver.
+bool ready();
+
+/// Monotonic time, ns.
+uint64_t now_ns();
+
+/// The stream that a variant's argument means.
+template <DefaultStream kDefault>
+StreamHandle named(StreamHandle stream) {
+  return stream == nullptr && kDefault == DefaultStream::kPerThread
+             ? reinterpret_cast<StreamHandle>(kPerThreadStreamValue)
+             : stream;
+}
+
+/// Whether a hook has anything to do: not where it was called from inside another one.
+inline bool outermost() { return thread_state.depth == 0 && (machine.started() || ready()); }
+
+/// One operation around its call of the driver.
+class Work {
+ public:
+  Work(Operation::Kind kind, StreamHandle stream, uint64_t key, uint64_t estimate_ns = 0,
+       bool gated = true) {
+    operation_.kind = kind;
+    operation_.stream = stream;
+    operation_.key = key;
+    operation_.estimate_ns = estimate_ns;
+    operation_.gated = gated;
+    if (outermost()) {
+      const Inside inside;
+      machine.before(operation_);
+    }
+  }
+  Code done(Code code) {
+    const Inside inside;
+    machine.after(operation_, code);
+    return code;
+  }
+
+ private:
+  Operation operation_;
+};
+
+}  // namespace corun::shim

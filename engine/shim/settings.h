@@ -1,0 +1,62 @@
+// Every number of libcorun.so that a measurement may change, in one place. Times say their unit in
+// the name. What the GPU allows (read-only registration, stream waits) is found out at run time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace corun::shim {
+
+/// Devices of one process that can have a session; further ones run as if corun were absent.
+inline constexpr int kMaxDevices = 16;
+/// Contexts of one process whose device is remembered.
+inline constexpr int kMaxContexts = 64;
+/// Streams of one device whose work is followed one by one.
+inline constexpr int kMaxStreams = 128;
+/// Channel groups that are followed: a context makes about five (docs/adr/0005-gate-protocol.md).
+inline constexpr int kMaxChannelGroups = 256;
+/// Sessions that one process may join in its life: pages of former ones stay mapped, since the GPU
+/// may still be told to look at them. A daemon that flaps ends here.
+inline constexpr int kMaxJoins = 1000;
+
+/// Connecting to the daemon and its answer together; the workload waits for it once.
+inline constexpr int64_t kJoinTimeoutMs = 200;
+inline constexpr uint64_t kJoinRetryNs = 1'000'000'000;
+/// The shim's thread shows that it lives at least this often.
+inline constexpr uint64_t kHeartbeatNs = 100'000'000;
+/// A new session whose lease the daemon has not begun yet counts as alive this long.
+inline constexpr uint64_t kFirstLeaseNs = 1'000'000'000;
+
+/// A slice set when its channel group is being scheduled first is accepted and has no effect; 0.2 s
+/// later it works (measured on an H100, docs/adr/0005-gate-protocol.md).
+inline constexpr uint64_t kSliceSettleNs = 200'000'000;
+/// A refused slice is tried again, this often in all.
+inline constexpr int kSliceTries = 3;
+/// PREEMPT: whether the control waits until the group has left the GPU.
+inline constexpr bool kPreemptWaits = false;
+
+/// Assumed duration of a kernel or graph that was never measured.
+inline constexpr uint32_t kUnknownNs = 100'000;
+/// Assumed rates of copies over the bus and inside a device, bytes per us, and what one costs
+/// besides.
+inline constexpr uint64_t kCopyBytesPerUs = 20'000;
+inline constexpr uint64_t kDeviceBytesPerUs = 1'000'000;
+inline constexpr uint32_t kCopyFixedNs = 2'000;
+/// A known kernel is measured once per this many launches (a power of two).
+inline constexpr uint32_t kSampleEvery = 1024;
+
+/// A burst that nobody synchronises with is looked at after this much quiet time.
+inline constexpr uint64_t kQuietNs = 200'000;
+/// The same where the stream cannot be asked (a per-thread default stream of another thread).
+inline constexpr uint64_t kBlindQuietNs = 5'000'000;
+/// The last part of a linger is spun through, since a sleep ends that late.
+inline constexpr uint64_t kSpinNs = 8'000;
+/// Timer slack of the thread while it has a gate to open, and otherwise (the kernel's default).
+inline constexpr unsigned long kFineSlackNs = 1'000;
+inline constexpr unsigned long kCoarseSlackNs = 50'000;
+
+/// Granules of device memory: what one allocation is rounded up to when it is counted.
+inline constexpr uint64_t kAllocationGranule = 512;
+inline constexpr uint64_t kPhysicalGranule = uint64_t{2} << 20;
+
+}  // namespace corun::shim
