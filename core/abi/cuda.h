@@ -225,7 +225,8 @@ struct CheckpointLockArgs {
   uint64_t reserved1[7];
 };
 static_assert(sizeof(CheckpointLockArgs) == 64);
-/// cuCheckpointProcessCheckpoint and -Unlock: all reserved, zero.
+/// cuCheckpointProcessCheckpoint, -Restore and -Unlock: all zero (in a restore the first words may
+/// name other GPUs to restore to, from 13.0 on).
 struct CheckpointArgs {
   uint64_t reserved[8];
 };
@@ -374,6 +375,7 @@ static_assert(sizeof(CheckpointArgs) == 64);
   X(cuCheckpointProcessGetState, 12080, (int pid, ProcessState* state))    \
   X(cuCheckpointProcessLock, 12080, (int pid, CheckpointLockArgs* args))   \
   X(cuCheckpointProcessCheckpoint, 12080, (int pid, CheckpointArgs* args)) \
+  X(cuCheckpointProcessRestore, 12080, (int pid, CheckpointArgs* args))    \
   X(cuCheckpointProcessUnlock, 12080, (int pid, CheckpointArgs* args))
 
 enum class Need { kRequired, kOptional };

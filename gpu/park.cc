@@ -1,0 +1,89 @@
+#include "gpu/park.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <vector>
+
+namespace corun::gpu {
+
+namespace {
+
+Status with_pid(Status status, pid_t pid) {
+  if (status) return status;
+  Error error = status.error();
+  error.what = fmt::format("process {}: {}", pid, error.what);
+  return error;
+}
+
+Result<cuda::ProcessState> state_of(const Driver& driver, pid_t pid) {
+  auto state = cuda::ProcessState::kRunning;
+  CORUN_TRY(with_pid(
+      driver.check(driver.cuCheckpointProcessGetState(pid, &state), "cuCheckpointProcessGetState"),
+      pid));
+  return state;
+}
+
+Status park_one(const Driver& driver, pid_t pid, unsigned timeout_ms) {
+  cuda::CheckpointLockArgs lock{};
+  lock.timeout_ms = timeout_ms;
+  CORUN_TRY(with_pid(
+      driver.check(driver.cuCheckpointProcessLock(pid, &lock), "cuCheckpointProcessLock"), pid));
+  cuda::CheckpointArgs args{};
+  return with_pid(driver.check(driver.cuCheckpointProcessCheckpoint(pid, &args),
+                               "cuCheckpointProcessCheckpoint"),
+                  pid);
+}
+
+Status resume_one(const Driver& driver, pid_t pid) {
+  CORUN_ASSIGN(const cuda::ProcessState state, state_of(driver, pid));
+  if (state == cuda::ProcessState::kRunning) return {};
+  cuda::CheckpointArgs args{};
+  if (state == cuda::ProcessState::kCheckpointed) {
+    CORUN_TRY(with_pid(
+        driver.check(driver.cuCheckpointProcessRestore(pid, &args), "cuCheckpointProcessRestore"),
+        pid));
+  }
+  args = {};
+  return with_pid(
+      driver.check(driver.cuCheckpointProcessUnlock(pid, &args), "cuCheckpointProcessUnlock"), pid);
+}
+
+}  // namespace
+
+Status can_park(const Driver& driver) {
+  if (driver.cuCheckpointProcessGetState != nullptr && driver.cuCheckpointProcessLock != nullptr &&
+      driver.cuCheckpointProcessCheckpoint != nullptr &&
+      driver.cuCheckpointProcessRestore != nullptr && driver.cuCheckpointProcessUnlock != nullptr) {
+    return {};
+  }
+  return unsupported("the driver " + driver.path() + " cannot park processes",
+                     "install the NVIDIA driver R570 (CUDA 12.8) or newer");
+}
+
+Status park(const Driver& driver, std::span<const pid_t> pids, Nanos lock_patience) {
+  CORUN_TRY(can_park(driver));
+  const auto timeout_ms = static_cast<unsigned>(lock_patience / std::chrono::milliseconds(1));
+  for (size_t i = 0; i < pids.size(); ++i) {
+    const Status parked = park_one(driver, pids[i], timeout_ms);
+    if (parked) continue;
+    const Status undone = resume(driver, pids.first(i + 1));
+    Error error = parked.error();
+    if (!undone) error.what += "; and then: " + undone.error().what;
+    return error;
+  }
+  return {};
+}
+
+Status resume(const Driver& driver, std::span<const pid_t> pids) {
+  CORUN_TRY(can_park(driver));
+  std::optional<Error> first;
+  for (const pid_t pid : pids) {
+    const Status resumed = resume_one(driver, pid);
+    if (!resumed && !first) first = resumed.error();
+  }
+  if (first) return *first;
+  return {};
+}
+
+}  // namespace corun::gpu
