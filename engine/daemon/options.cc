@@ -1,0 +1,125 @@
+#include "engine/daemon/options.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "core/units.h"
+#include "engine/client/run_dir.h"
+
+namespace corun::daemon {
+
+namespace {
+
+constexpr char kHelp[] =
+    R"(corund: lets workloads share one GPU: time slices, gates, quotas. One per GPU.
+
+usage: corund --gpu UUID|INDEX [options]
+
+  --gpu GPU            index, UUID or PCI bus of the GPU to govern (default 0)
+  --run-dir DIR        sockets and state (default: CORUN_RUN_DIR, /run/corun for root,
+                       $XDG_RUNTIME_DIR/corun, /tmp/corun-UID)
+  --policy POLICY      priority (default), fair, quota, deadline, rotate
+  --backend BACKEND    slices (default), or mps: all workloads are MPS clients
+  --slices CHOICE      auto (default): use time slices if they were measured to act here;
+                       yes: use them, proven or not; no
+  --linger-us N        how long a gate stays closed after a burst has drained (default 50)
+  --quantum TIME       all turns together, e.g. 40ms (default)
+  --max-burst TIME     a gate that is closed for longer is opened by force (default 100ms)
+  --state FILE         settings that survive a restart (default: state.json beside the sockets)
+  --foreground         do not go to the background
+  --idle-exit[=TIME]   end when no workload has been there for TIME (default 60s)
+  --ready-fd N         write "ready" to this descriptor once workloads can join
+  --self-test          measure whether time slices act on this GPU, keep the result, and end
+
+example: corund --gpu 0 --policy fair --foreground
+exit codes: 0 ok, 1 failed (also: the GPU has a daemon already), 2 usage, 3 not supported here
+)";
+
+const std::map<std::string, SlicesChoice> kSlices = {
+    {"auto", SlicesChoice::kAuto}, {"yes", SlicesChoice::kYes}, {"no", SlicesChoice::kNo}};
+
+/// The texts of options that are read further.
+struct Texts {
+  std::string policy, backend = "slices", slices = "auto", quantum, max_burst, idle_exit, run_dir,
+                      state;
+};
+
+Status read_duration(const char* option, const std::string& text, Nanos low, Nanos high,
+                     std::optional<Nanos>* out) {
+  if (text.empty()) return {};
+  CORUN_ASSIGN(const Nanos value, parse_duration(text));
+  if (value < low || value > high) {
+    return usage_error(fmt::format("{} {} is out of range", option, text),
+                       fmt::format("use {} to {}", format_duration(low), format_duration(high)));
+  }
+  *out = value;
+  return {};
+}
+
+Status read_texts(const Texts& texts, Options& options) {
+  using std::chrono::hours;
+  using std::chrono::milliseconds;
+  using std::chrono::minutes;
+  if (!texts.policy.empty()) {
+    CORUN_ASSIGN(options.policy, policy::parse_policy_kind(texts.policy));
+  }
+  if (texts.backend != "slices" && texts.backend != "mps") {
+    return usage_error("unknown backend '" + texts.backend + "'", "use slices or mps");
+  }
+  options.mps = texts.backend == "mps";
+  const auto slices = kSlices.find(texts.slices);
+  if (slices == kSlices.end()) {
+    return usage_error("unknown choice --slices " + texts.slices, "use auto, yes or no");
+  }
+  options.slices = slices->second;
+  CORUN_TRY(
+      read_duration("--quantum", texts.quantum, milliseconds(1), minutes(1), &options.quantum));
+  CORUN_TRY(read_duration("--max-burst", texts.max_burst, milliseconds(1), minutes(1),
+                          &options.max_burst));
+  CORUN_TRY(read_duration("--idle-exit", texts.idle_exit, milliseconds(1), hours(24),
+                          &options.idle_exit));
+  options.run_dir =
+      texts.run_dir.empty() ? client::default_run_dir() : std::filesystem::path(texts.run_dir);
+  options.state_file = texts.state;
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<Options>> parse_options(int argc, const char* const* argv) {
+  Options options;
+  Texts texts;
+  bool help = false;
+  bool version = false;
+  CLI::App app;
+  app.set_help_flag();
+  app.add_flag("--help,-h", help);
+  app.add_flag("--version", version);
+  app.add_option("--gpu", options.gpu);
+  app.add_option("--run-dir", texts.run_dir);
+  app.add_option("--policy", texts.policy);
+  app.add_option("--backend", texts.backend);
+  app.add_option("--slices", texts.slices);
+  app.add_option("--linger-us", options.linger_us)->check(CLI::Range(0, 100'000));
+  app.add_option("--quantum", texts.quantum);
+  app.add_option("--max-burst", texts.max_burst);
+  app.add_option("--state", texts.state);
+  app.add_flag("--foreground", options.foreground);
+  app.add_flag("--idle-exit{60s}", texts.idle_exit);
+  app.add_option("--ready-fd", options.ready_fd)->check(CLI::Range(0, 1 << 20));
+  app.add_flag("--self-test", options.self_test);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what(), "see corund --help");
+  }
+  if (help) fmt::print("{}", kHelp);
+  if (version && !help) fmt::print("corund {}\n", CORUN_VERSION);
+  if (help || version) return std::optional<Options>();
+  CORUN_TRY(read_texts(texts, options));
+  return std::optional(std::move(options));
+}
+
+}  // namespace corun::daemon

@@ -1,0 +1,81 @@
+#include "engine/daemon/poller.h"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace corun::daemon {
+
+namespace {
+
+constexpr Poller::Token kTimer = 0;
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+Error system_error(const char* what) {
+  return failed(std::string(what) + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+Result<Poller> Poller::create() {
+  Fd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) return system_error("epoll_create1");
+  Fd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!timer) return system_error("timerfd_create");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kTimer;
+  if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, timer.get(), &event) != 0) {
+    return system_error("epoll_ctl");
+  }
+  return Poller(std::move(epoll), std::move(timer));
+}
+
+Result<Poller::Token> Poller::add(int fd, uint32_t events, Handler handler) {
+  const Token token = next_++;
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = token;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return system_error("epoll_ctl");
+  entries_.emplace(token, Entry{fd, std::move(handler)});
+  return token;
+}
+
+void Poller::change(Token token, uint32_t events) {
+  const auto found = entries_.find(token);
+  if (found == entries_.end()) return;
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = token;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, found->second.fd, &event);
+}
+
+void Poller::remove(Token token) {
+  const auto found = entries_.find(token);
+  if (found == entries_.end()) return;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.fd, nullptr);
+  entries_.erase(found);
+}
+
+void Poller::wait(Instant due) {
+  const int64_t at = std::max<int64_t>(1, due.ns);  // zero would disarm the timer
+  const itimerspec time{{0, 0}, {at / kNsPerSecond, at % kNsPerSecond}};
+  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr);
+  std::array<epoll_event, 64> events;
+  const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<size_t>(i)];
+    if (event.data.u64 == kTimer) continue;
+    const auto found = entries_.find(event.data.u64);
+    if (found == entries_.end()) continue;          // removed by a handler before it
+    const Handler handler = found->second.handler;  // it may remove itself
+    handler(event.events);
+  }
+}
+
+}  // namespace corun::daemon

@@ -1,0 +1,97 @@
+#include "engine/daemon/readings.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace corun::daemon {
+
+namespace {
+
+constexpr uint32_t kMaxBurstUs = 60'000'000;  // the daemon opens gates long before
+constexpr uint32_t kMaxChannelGroups = 4096;
+constexpr uint32_t kMaxContexts = 256;
+
+/// A count that may only grow.
+void follow(uint64_t& known, const std::atomic<uint64_t>& told) {
+  known = std::max(known, told.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
+Totals& Totals::operator+=(const Totals& other) {
+  launches += other.launches;
+  graph_launches += other.graph_launches;
+  copies += other.copies;
+  synchronisations += other.synchronisations;
+  gate_waits += other.gate_waits;
+  bursts += other.bursts;
+  gate_closures += other.gate_closures;
+  refusals += other.refusals;
+  preemptions += other.preemptions;
+  slice_sets += other.slice_sets;
+  slice_errors += other.slice_errors;
+  gpu_time += other.gpu_time;
+  return *this;
+}
+
+void CounterReader::read(const wire::Counters& counters,
+                         const std::atomic<uint32_t> (&burst_us)[wire::kBurstRing], Instant now) {
+  follow(totals_.launches, counters.launches);
+  follow(totals_.graph_launches, counters.graph_launches);
+  follow(totals_.copies, counters.copies);
+  follow(totals_.synchronisations, counters.synchronisations);
+  follow(totals_.gate_waits, counters.gate_waits);
+  follow(totals_.bursts, counters.bursts);
+  follow(totals_.gate_closures, counters.gate_closures);
+  follow(totals_.refusals, counters.refusals);
+  follow(totals_.preemptions, counters.preemptions);
+  follow(totals_.slice_sets, counters.slice_sets);
+  follow(totals_.slice_errors, counters.slice_errors);
+  // A process cannot have used the GPU for longer than it was there.
+  const uint64_t told = counters.gpu_estimated_ns.load(std::memory_order_relaxed);
+  const auto bound = static_cast<uint64_t>(std::max<int64_t>(0, (now - joined_).count()));
+  totals_.gpu_time = std::max(totals_.gpu_time, Nanos(static_cast<int64_t>(std::min(told, bound))));
+  memory_bytes_ = std::min(counters.memory_bytes.load(std::memory_order_relaxed), memory_bound_);
+  const uint64_t peak = counters.memory_peak_bytes.load(std::memory_order_relaxed);
+  memory_peak_ = std::max({memory_peak_, memory_bytes_, std::min(peak, memory_bound_)});
+  channel_groups_ =
+      std::min(counters.channel_groups.load(std::memory_order_relaxed), kMaxChannelGroups);
+  contexts_ = std::min(counters.contexts.load(std::memory_order_relaxed), kMaxContexts);
+  flags_ = counters.flags.load(std::memory_order_relaxed);
+  const uint64_t heartbeat = counters.heartbeat_ns.load(std::memory_order_relaxed);
+  if (heartbeat <= static_cast<uint64_t>(now.ns)) {
+    heartbeat_ = std::max(heartbeat_, Instant{static_cast<int64_t>(heartbeat)});
+  }
+  // Acquire: the entries before the index are written.
+  read_bursts(counters.burst_index.load(std::memory_order_acquire), burst_us);
+}
+
+void CounterReader::read_bursts(uint32_t index,
+                                const std::atomic<uint32_t> (&burst_us)[wire::kBurstRing]) {
+  const uint32_t fresh = std::min(index - burst_index_, wire::kBurstRing);
+  for (uint32_t i = index - fresh; i != index; ++i) {
+    const uint32_t us =
+        std::min(burst_us[i % wire::kBurstRing].load(std::memory_order_relaxed), kMaxBurstUs);
+    if (new_bursts_.size() < wire::kBurstRing) new_bursts_.push_back(std::chrono::microseconds(us));
+    if (recent_us_.size() < wire::kBurstRing) {
+      recent_us_.push_back(us);
+    } else {
+      recent_us_[recent_next_++ % wire::kBurstRing] = us;
+    }
+  }
+  burst_index_ = index;
+}
+
+policy::SessionReading CounterReader::take() {
+  policy::SessionReading reading;
+  reading.launches = totals_.launches + totals_.graph_launches;
+  reading.gpu_time = totals_.gpu_time;
+  reading.memory_bytes = memory_bytes_;
+  reading.channel_groups = channel_groups_;
+  reading.contexts = contexts_;
+  reading.capturing = (flags_ & wire::kFlagCapturing) != 0;
+  reading.new_bursts = std::exchange(new_bursts_, {});
+  return reading;
+}
+
+}  // namespace corun::daemon

@@ -1,0 +1,90 @@
+// One process of a workload on this GPU: its page, and the orders that are in force for it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/fd.h"
+#include "core/result.h"
+#include "core/wire/join.h"
+#include "engine/daemon/gates.h"
+#include "engine/daemon/join.h"
+#include "engine/daemon/readings.h"
+#include "engine/daemon/shared_page.h"
+
+namespace corun::daemon {
+
+/// What the daemon wants of a session. Kept here: the page itself may be scribbled over.
+struct SessionOrders {
+  uint32_t slice_us = 0;
+  uint32_t armed = 0;
+  uint32_t wait_every_us = 0;
+  int gate = -1;
+  uint32_t linger_us = 0;
+  uint32_t close_permille = 1000;
+  bool turn_open = true;
+  uint64_t memory_limit_bytes = 0;
+};
+
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> create(policy::SessionId id, Peer peer,
+                                                 const JoinAsk& ask, uint64_t memory_bytes,
+                                                 Instant now);
+
+  policy::SessionId id() const { return id_; }
+  const Peer& peer() const { return peer_; }
+  const std::string& program() const { return program_; }
+  /// Key into policy::State::workloads.
+  const std::string& workload() const { return workload_; }
+
+  SessionOrders& orders() { return orders_; }
+  const SessionOrders& orders() const { return orders_; }
+  /// Writes the orders into the page, and wakes the workload's thread unless only its turn or its
+  /// share of closing bursts changed, which its launch path and its GPU read by themselves.
+  void publish(bool wake);
+  /// While held open (parking), its streams wait for nothing, whatever the orders say.
+  void hold_open(bool held);
+  void renew_lease(Instant until);
+  /// Orders for the time after the daemon: default slice, nothing closed, `leave`.
+  void send_away();
+  /// Whether the workload has carried out the last orders.
+  bool orders_seen() const;
+
+  CounterReader& counters() { return reader_; }
+  const CounterReader& counters() const { return reader_; }
+  void read_counters(Instant now);
+
+  /// Descriptors for the reply to its request, in the order of core/wire/join.h. Which gates it may
+  /// write: the one it holds; all of them if it cannot map read-only memory and `trusted`.
+  Result<std::vector<Fd>> descriptors(const GatePages& gates, bool trusted);
+  /// Whether it holds descriptors that do not let it close the gate of its orders.
+  bool lacks_gate() const;
+
+ private:
+  Session(policy::SessionId id, Peer peer, const JoinAsk& ask, SharedPage memory, Instant now,
+          uint64_t memory_bytes);
+
+  policy::SessionId id_;
+  Peer peer_;
+  std::string program_;
+  std::string workload_;
+  bool read_only_gates_;
+  SharedPage memory_;
+  wire::SessionPage* page_;
+  SessionOrders orders_;
+  bool held_open_ = false;
+  uint32_t sequence_ = 0;
+  CounterReader reader_;
+  bool welcomed_ = false;  ///< descriptors() was called
+  std::array<bool, wire::kMaxGates> writable_{};
+};
+
+/// "<uid>/<name>".
+std::string workload_key(uid_t user, std::string_view name);
+
+}  // namespace corun::daemon

@@ -1,0 +1,171 @@
+// The daemon without its sockets: sessions and their orders, leases, gates, decisions and their
+// reasons, accounting. Time is an argument; the outside world is the shared pages only. One thread.
+//
+//   join ──► decide(Joined) ──► orders in the session's page ──► descriptors for the reply
+//   tick (100 ms, or when the policy wants it) ──► counters ──► decide(Tick) ──► orders
+//   renew (250 ms) ──► leases of 1 s: a daemon that stops leaves nobody waiting
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "engine/client/client.h"
+#include "engine/client/status.h"
+#include "engine/daemon/gates.h"
+#include "engine/daemon/ring.h"
+#include "engine/daemon/session.h"
+#include "engine/policy/policy.h"
+
+namespace corun::daemon {
+
+inline constexpr Nanos kTick = std::chrono::milliseconds(100);
+inline constexpr Nanos kRenewal = std::chrono::milliseconds(250);
+inline constexpr Nanos kLease = std::chrono::seconds(1);
+inline constexpr size_t kMaxSessionsPerUser = 256;
+
+/// The functions that decide; policy::decide and policy::next_turn in the product.
+struct Decider {
+  std::function<std::vector<policy::Action>(policy::State&, const policy::Event&, Instant)> decide;
+  std::function<std::optional<Instant>(const policy::State&)> next_turn;
+};
+
+/// What an operator has changed of a workload, which outlives its sessions and the daemon.
+struct Override {
+  std::optional<ServiceClass> service_class;
+  std::optional<double> weight;
+  std::optional<double> min_share;
+  std::optional<double> max_share;
+  std::optional<uint64_t> memory_limit_bytes;  ///< 0: none
+  std::optional<double> latency_target_us;     ///< 0: none
+  bool operator==(const Override&) const = default;
+};
+/// What a workload asks for, as the operator has changed it.
+policy::Workload effective(const Override& by, policy::Workload asked);
+
+/// What lives in the state file.
+struct Persistent {
+  policy::Settings settings;
+  Nanos max_burst = std::chrono::milliseconds(100);
+  std::map<std::string, Override> workloads;  ///< key: "<uid>/<name>"
+};
+
+struct SharingOptions {
+  client::GpuStatus gpu;
+  Persistent persistent;
+  Decider decider;
+  client::SlicesState slices = client::SlicesState::kUnproven;
+  std::string slices_why;
+  bool use_slices = false;  ///< set them, whatever is proven (never under MPS)
+};
+
+/// State of a workload as operators see it.
+enum class ParkState { kRunning, kParking, kParked, kResuming };
+
+/// What is kept of a workload beside the policy's view of it.
+struct WorkloadRecord {
+  Totals ended;  ///< of sessions that are gone
+  uint64_t ended_peak_bytes = 0;
+  uint64_t turns = 0;
+  std::map<size_t, client::Reason> reasons;  ///< by kind of change
+  ParkState parking = ParkState::kRunning;
+  uint64_t left_at = 0;  ///< leaves_ at its last session's end; 0: it has sessions
+};
+
+class Sharing {
+ public:
+  /// `gates` must outlive it.
+  Sharing(SharingOptions options, GatePages& gates, Instant now);
+
+  // --- sessions ---
+  struct Welcome {
+    policy::SessionId session = 0;
+    std::vector<Fd> descriptors;  ///< for the reply, in order
+  };
+  /// Whether this user may have one more session.
+  bool has_room(uid_t user) const;
+  /// `trusted`: the user is the daemon's own. Errors (failed): no memory or descriptors.
+  Result<Welcome> join(const Peer& peer, const JoinAsk& ask, bool trusted, Instant now);
+  /// The session ended, for this reason. Unknown ids are ignored.
+  void leave(policy::SessionId session, const std::string& why, Instant now);
+  /// Sessions that were told to leave and join again since the last call: their page's rights do
+  /// not fit their orders any more. Their connections are to be closed.
+  std::vector<policy::SessionId> take_sent_away();
+  size_t sessions() const { return sessions_.size(); }
+
+  // --- time ---
+  /// What is due at `now`: leases, counters, gates, turns. Returns when it wants to be called next
+  /// at the latest.
+  Instant advance(Instant now);
+  /// Everybody gets the default back and is told to leave; the gates are open.
+  void send_all_away();
+  /// Whether every session has carried out its last orders.
+  bool all_seen() const;
+
+  // --- operators ---
+  /// Errors (usage): values out of range, or a workload that nobody knows.
+  Status set(const std::string& key, const client::WorkloadChange& change, Instant now);
+  Status change_settings(const client::SettingsChange& change, Instant now);
+  client::DaemonSettings settings() const;
+  void set_slices(client::SlicesState state, std::string why, bool use, Instant now);
+  client::DaemonStatus status(Instant now);
+  /// Errors (usage): a workload that nobody knows. "" means all.
+  Result<client::Trace> trace(const std::string& key, uint64_t since) const;
+  client::Events events(uint64_t since) const;
+  void note(std::string kind, std::string text, Instant now);
+  /// What has to be in the state file now.
+  Persistent persistent() const;
+
+  // --- parking ---
+  /// Sessions of a workload; empty: it has none.
+  std::vector<const Session*> sessions_of(const std::string& key) const;
+  ParkState parking(const std::string& key) const;
+  /// Workloads that are parked.
+  std::vector<std::string> parked() const;
+  /// Opens what its streams wait for (until it runs again), and its own gate.
+  void set_parking(const std::string& key, ParkState state);
+
+  /// NVML's utilisation of processes by PID, for the next status().
+  void set_utilization(std::map<int, double> by_pid) { utilization_ = std::move(by_pid); }
+
+ private:
+  void run(const policy::Event& event, Instant now);
+  void apply(const policy::Action& action, Instant now);
+  void assign_gate(Session& session, int gate);
+  void supervise_gates(Instant now);
+  void tick(Instant now);
+  WorkloadRecord& record(const std::string& key);
+  void forget_old_records();
+  client::WorkloadStatus workload_status(const std::string& key, const WorkloadRecord& record,
+                                         Instant now) const;
+  std::vector<client::Figure> figures(const std::string& key, const WorkloadRecord& record) const;
+  std::vector<client::GateStatus> gate_statuses(Instant now) const;
+
+  SharingOptions options_;
+  GatePages* pages_;
+  Gates gates_;
+  Instant started_;
+  policy::State state_;
+  std::map<policy::SessionId, std::unique_ptr<Session>> sessions_;
+  std::map<std::string, WorkloadRecord> records_;
+  std::map<std::string, Override> overrides_;
+  Nanos max_burst_;
+  policy::SessionId next_session_ = 1;
+  std::vector<policy::SessionId> sent_away_;
+  Ring<client::TraceEntry> trace_{4096};
+  Ring<client::DaemonEvent> events_{1024};
+  std::map<int, double> utilization_;
+  Instant next_tick_;
+  Instant next_renewal_;
+  uint64_t leaves_ = 0;
+};
+
+/// "slice 6000 us", for people.
+std::string change_text(const policy::Change& change);
+
+}  // namespace corun::daemon
