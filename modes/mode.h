@@ -18,6 +18,7 @@
 #include "core/model/workload.h"
 #include "core/result.h"
 #include "core/row.h"
+#include "modes/daemon_choice.h"
 
 namespace corun::modes {
 
@@ -60,8 +61,8 @@ class Mode {
       const Plan& plan, std::span<const Tenant> tenants) const;
 };
 
-/// All modes, in the order in which tables print them.
-std::vector<std::unique_ptr<Mode>> all_modes();
+/// All modes, in the order in which tables print them. `choice` is for those with a daemon.
+std::vector<std::unique_ptr<Mode>> all_modes(const DaemonChoice& choice = {});
 /// Errors (usage): unknown name, listing the known ones.
 Result<std::unique_ptr<Mode>> find_mode(std::string_view name);
 

@@ -1,4 +1,5 @@
 #include "modes/driver_scheduled.h"
+#include "modes/managed.h"
 #include "modes/mode.h"
 #include "modes/mps.h"
 
@@ -9,12 +10,14 @@ Result<std::map<std::string, ManagedFigures>> Mode::observe(const Plan&,
   return std::map<std::string, ManagedFigures>();
 }
 
-std::vector<std::unique_ptr<Mode>> all_modes() {
+std::vector<std::unique_ptr<Mode>> all_modes(const DaemonChoice& choice) {
   std::vector<std::unique_ptr<Mode>> modes;
   modes.push_back(make_exclusive());
   modes.push_back(make_time_slicing());
   modes.push_back(make_mps());
   modes.push_back(make_mps_priority());
+  modes.push_back(make_managed(choice));
+  modes.push_back(make_managed_mps(choice));
   return modes;
 }
 

@@ -1,0 +1,19 @@
+// What a user chooses of a corund that is started for a mode.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace corun::modes {
+
+/// What is not given is the daemon's default.
+struct DaemonChoice {
+  std::optional<std::string> policy;  ///< "priority", "fair", "quota", "deadline", "rotate"
+  std::optional<uint32_t> linger_us;  ///< how long a gate stays closed after a burst
+  std::optional<double> quantum_ms;   ///< all turns together
+
+  bool empty() const { return !policy && !linger_us && !quantum_ms; }
+};
+
+}  // namespace corun::modes

@@ -1,0 +1,24 @@
+// Managed sharing: corund governs the GPU, libcorun.so acts in each workload. Internal to the room,
+// but for workload_edits(), which `corun run` shares.
+#pragma once
+
+#include <memory>
+
+#include "modes/daemon.h"
+#include "modes/mode.h"
+
+namespace corun::modes {
+
+/// Processes stay apart; corund sets their time slices and gates best-effort work.
+std::unique_ptr<Mode> make_managed(const DaemonChoice& choice);
+/// All workloads are clients of one MPS server; corund gates best-effort work.
+std::unique_ptr<Mode> make_managed_mps(const DaemonChoice& choice);
+
+/// The environment in which a workload is one of the daemon of `run_dir`.
+Edits workload_edits(const EngineFiles& files, const std::filesystem::path& run_dir,
+                     const Share& share);
+
+/// Nothing, or why libcorun.so and corund cannot work with this GPU's driver here (unsupported).
+Status check_managed_driver(const GpuInfo& gpu);
+
+}  // namespace corun::modes
