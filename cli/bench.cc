@@ -41,6 +41,7 @@ constexpr char kHelp[] =
     "  --duration TIME      measured window of a cell (30s; --quick: 5s)\n"
     "  --reps N             repetitions in random, balanced order (5; --quick: 1)\n"
     "  --seed N             of order and arrivals (1)\n"
+    "  --policy P, --linger-us N, --quantum TIME   of corund, in the managed modes\n"
     "  --quick              one look with short windows, timing rules only told\n"
     "  --gpu NODE           auto (default), real, simulated or simulated:PROFILE\n"
     "  --device N           which GPU of the node (0)\n"
@@ -62,14 +63,6 @@ struct Bench {
   EnvRecord env;
 };
 
-Result<GpuInfo> chosen_gpu(const Node& node, int device) {
-  size_t index = static_cast<size_t>(device);
-  if (index < node.gpus().size()) return node.gpus()[index];
-  return usage_error(fmt::format("--device {}: this node has {} GPU{}", device, node.gpus().size(),
-                                 node.gpus().size() == 1 ? "" : "s"),
-                     "count from 0");
-}
-
 // Undoes what a killed corun left on this node.
 Status clean_up_after_others() {
   CORUN_ASSIGN(std::vector<std::string> undone, modes::undo_leftovers());
@@ -88,7 +81,7 @@ Status make_plan(Bench& bench) {
 Result<ExitCode> dry_run(Bench& bench, Console& console) {
   if (bench.options.all_modes) {
     CORUN_ASSIGN(bench.node, Node::open(bench.options.node));
-    CORUN_ASSIGN(bench.gpu, chosen_gpu(*bench.node, bench.options.device));
+    CORUN_ASSIGN(bench.gpu, bench.node->gpu(bench.options.device));
     CORUN_TRY(make_plan(bench));
   } else {
     bench.modes = named_modes(bench.options);
@@ -203,7 +196,7 @@ Result<ExitCode> run_bench(std::span<const std::string> arguments, Console& cons
   InterruptGuard guard;
   CORUN_TRY(clean_up_after_others());
   CORUN_ASSIGN(bench.node, Node::open(bench.options.node));
-  CORUN_ASSIGN(bench.gpu, chosen_gpu(*bench.node, bench.options.device));
+  CORUN_ASSIGN(bench.gpu, bench.node->gpu(bench.options.device));
   CORUN_TRY(make_plan(bench));
   CORUN_ASSIGN(bench.env.cpus, available_cpus());
   describe(bench, console, words);

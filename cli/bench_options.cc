@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/arguments.h"
+#include "cli/run_options.h"
 #include "core/nearest.h"
 #include "core/units.h"
 #include "modes/mode.h"
@@ -25,7 +26,8 @@ constexpr int kDefaultReps = 5;
 
 // As typed.
 struct Raw {
-  std::string gpu = "auto", mode = "all", workloads, duration, reps, seed = "1", ready_after;
+  std::string gpu = "auto", mode = "all", workloads, duration, reps, seed = "1", ready_after,
+              policy, linger, quantum;
   std::vector<std::string> mixes, tenants;
 };
 
@@ -173,6 +175,9 @@ Result<BenchOptions> parse_bench_options(std::span<const std::string> arguments)
       app.add_option("--duration", raw.duration),
       app.add_option("--reps", raw.reps),
       app.add_option("--seed", raw.seed),
+      app.add_option("--policy", raw.policy),
+      app.add_option("--linger-us", raw.linger),
+      app.add_option("--quantum", raw.quantum),
       app.add_flag("--quick", options.quick),
       app.add_option("--gpu", raw.gpu),
       app.add_option("--device", options.device)->check(CLI::Range(0, 63)),
@@ -191,6 +196,7 @@ Result<BenchOptions> parse_bench_options(std::span<const std::string> arguments)
   CORUN_ASSIGN(options.node, parse_node_choice(raw.gpu));
   CORUN_TRY(read_modes(raw, options));
   CORUN_TRY(read_numbers(raw, options));
+  CORUN_ASSIGN(options.choice, parse_daemon_choice(raw.policy, raw.linger, raw.quantum));
   CORUN_ASSIGN(options.mixes, mixes_of(raw, options.quick));
   return options;
 }

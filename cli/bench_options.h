@@ -11,6 +11,7 @@
 #include "benchmarking/mix.h"
 #include "cli/node.h"
 #include "core/result.h"
+#include "modes/daemon_choice.h"
 
 namespace corun::cli {
 
@@ -20,6 +21,7 @@ struct BenchOptions {
   bool all_modes = true;
   std::vector<std::string> modes;  ///< as given; empty with all_modes
   std::vector<benchmarking::Mix> mixes;
+  modes::DaemonChoice choice;  ///< for the managed modes
   std::optional<Nanos> duration;
   std::optional<int> reps;
   uint64_t seed = 1;

@@ -48,7 +48,7 @@ std::string text_of(const Json& object, const char* key) {
 
 ModeChoice named_modes(const BenchOptions& options) {
   ModeChoice choice;
-  choice.all = modes::all_modes();
+  choice.all = modes::all_modes(options.choice);
   for (const auto& mode : choice.all) {
     std::string name(mode->name());
     choice.by_name[name] = mode.get();

@@ -60,6 +60,19 @@ std::map<std::string, std::string> Node::tenant_prepend_env() const {
   return env;
 }
 
+void name_node(const std::string& sim_node, const std::string& driver_dir) {
+  setenv(kEnvSimNode, sim_node.c_str(), 1);
+  setenv(kEnvDriverDir, driver_dir.c_str(), 1);
+}
+
+Result<GpuInfo> Node::gpu(int device) const {
+  const auto index = static_cast<size_t>(device);
+  if (index < gpus_.size()) return gpus_[index];
+  return usage_error(fmt::format("--device {}: this node has {} GPU{}", device, gpus_.size(),
+                                 gpus_.size() == 1 ? "" : "s"),
+                     "count from 0");
+}
+
 Status Node::list() {
   CORUN_ASSIGN(gpus_, gpu::list_gpus());
   if (gpus_.empty()) return unsupported("the driver shows no GPU");
@@ -121,8 +134,7 @@ Result<Node> Node::start_simulated(const std::string& profile) {
     return failed(fmt::format("the simulated GPU does not start: {}", last_line(log)));
   }
   node.server_ = std::make_unique<Process>(std::move(process));
-  setenv(kEnvSimNode, node.folder_->path().c_str(), 1);
-  setenv(kEnvDriverDir, simulated_driver_dir().c_str(), 1);
+  name_node(node.folder_->path().string(), simulated_driver_dir().string());
   CORUN_TRY(node.list());
   return node;
 }

@@ -33,6 +33,9 @@ std::filesystem::path program_dir();
 /// Takes CORUN_SIM_NODE and CORUN_DRIVER_DIR out of this process's environment.
 void use_real_driver();
 
+/// Names a simulated node that runs to this process and its children.
+void name_node(const std::string& sim_node, const std::string& driver_dir);
+
 class Node {
  public:
   /// `real`: the driver's GPUs. `simulated`: a simulated node that is already running and named by
@@ -44,6 +47,8 @@ class Node {
   static Result<Node> open(const NodeChoice& choice);
 
   const std::vector<GpuInfo>& gpus() const { return gpus_; }
+  /// `--device N`. Errors (usage): the node has fewer.
+  Result<GpuInfo> gpu(int device) const;
   bool simulated() const { return simulated_; }
   /// What a command needs in front of variables' values (colon-separated) to find this node's
   /// driver, tools and device files; empty on a real one.

@@ -38,5 +38,10 @@ std::span<const Verb* const> verbs();
 extern const Verb kBenchVerb;
 extern const Verb kDoctorVerb;
 extern const Verb kReportVerb;
+extern const Verb kRunVerb;
+extern const Verb kStatusVerb;
+extern const Verb kTraceVerb;
+extern const Verb kParkVerb;
+extern const Verb kResumeVerb;
 
 }  // namespace corun::cli

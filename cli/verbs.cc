@@ -7,9 +7,8 @@ namespace corun::cli {
 std::span<const Verb* const> verbs() {
   // One line per verb, in the order of the help text.
   static constexpr std::array kVerbs{
-      &kDoctorVerb,
-      &kBenchVerb,
-      &kReportVerb,
+      &kDoctorVerb, &kBenchVerb, &kReportVerb, &kRunVerb,
+      &kStatusVerb, &kTraceVerb, &kParkVerb,   &kResumeVerb,
   };
   return kVerbs;
 }

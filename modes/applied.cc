@@ -177,6 +177,19 @@ Status AppliedPlan::undo() {
   return {};
 }
 
+std::vector<Plan> plans_in_force() {
+  std::vector<Plan> plans;
+  const auto dir = applied_dir();
+  if (!dir) return plans;
+  std::error_code error;
+  for (fs::directory_iterator it(*dir, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() != ".json") continue;
+    auto state = read_state(it->path());
+    if (state && is_alive(state->owner)) plans.push_back(std::move(state->plan));
+  }
+  return plans;
+}
+
 Result<std::vector<std::string>> undo_leftovers() {
   CORUN_ASSIGN(const fs::path dir, applied_dir());
   std::vector<std::string> lines;

@@ -53,6 +53,9 @@ class AppliedPlan {
   std::filesystem::path file_;
 };
 
+/// Those of living coruns of this user.
+std::vector<Plan> plans_in_force();
+
 /// Undoes what dead coruns left. Returns one line for people per plan that was undone.
 /// Errors (failed): a plan that cannot be undone; the others are undone all the same.
 Result<std::vector<std::string>> undo_leftovers();

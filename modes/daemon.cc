@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "core/environment.h"
@@ -13,6 +14,8 @@
 #include "core/process_tree.h"
 #include "core/wait.h"
 #include "core/wire/join.h"
+#include "modes/applied.h"
+#include "modes/place.h"
 
 namespace corun::modes {
 
@@ -44,6 +47,23 @@ bool wait_for_end(pid_t pid, Instant deadline) {
   return wait_readable({&fd, 1}, deadline)[0];
 }
 
+/// Run folders in which a daemon may be, best first, each once.
+std::vector<fs::path> daemon_dirs() {
+  std::vector<fs::path> dirs;
+  const auto add = [&dirs](const fs::path& dir) {
+    if (std::find(dirs.begin(), dirs.end(), dir) == dirs.end()) dirs.push_back(dir);
+  };
+  if (const auto named = environment(wire::kEnvRunDir)) add(*named);
+  for (const Place& place : Place::all()) {
+    if (const auto held = place.held()) add(held->daemon_dir());
+  }
+  if (environment(kEnvSimNode)) return dirs;
+  for (const Plan& plan : plans_in_force()) add(fs::path(plan.run_dir) / "corun");
+  add(client::default_run_dir());
+  add(kNodeRunDir);
+  return dirs;
+}
+
 Status give_settings(client::Client& daemon, const DaemonChoice& choice) {
   if (choice.empty()) return {};
   client::SettingsChange change;
@@ -56,27 +76,30 @@ Status give_settings(client::Client& daemon, const DaemonChoice& choice) {
 
 }  // namespace
 
-std::vector<fs::path> daemon_dirs(const GpuInfo& gpu) {
-  std::vector<fs::path> dirs;
-  if (const auto named = environment(wire::kEnvRunDir)) dirs.emplace_back(*named);
-  const auto node = environment(kEnvSimNode);
-  if (gpu.simulated && node) {
-    dirs.push_back(fs::path(*node) / "corun");
-    return dirs;
+std::vector<RunningDaemon> running_daemons() {
+  std::vector<RunningDaemon> daemons;
+  for (const fs::path& dir : daemon_dirs()) {
+    for (const std::string& uuid : client::gpus_with_daemon(dir)) {
+      auto daemon = client::Client::connect(dir, uuid);
+      if (!daemon) continue;  // a socket that a killed one left
+      auto status = daemon->status();
+      if (status) {
+        daemons.push_back({dir, std::move(*status)});
+      } else {
+        log::debug("{}", status.error().text());
+      }
+    }
   }
-  for (const fs::path& dir : {client::default_run_dir(), fs::path(kNodeRunDir)}) {
-    if (dirs.empty() || dirs.back() != dir) dirs.push_back(dir);
-  }
-  return dirs;
+  return daemons;
 }
 
 std::optional<RunningDaemon> find_daemon(const GpuInfo& gpu) {
-  for (const fs::path& dir : daemon_dirs(gpu)) {
-    auto daemon = client::Client::connect(dir, gpu.uuid);
-    if (!daemon) continue;
-    auto status = daemon->status();
-    if (status) return RunningDaemon{dir, std::move(*status)};
-    log::debug("{}", status.error().text());
+  for (RunningDaemon& daemon : running_daemons()) {
+    const client::GpuStatus& its = daemon.status.gpu;
+    // All simulated nodes may have the same UUID: only the named one's daemon is this GPU's.
+    const bool same_node =
+        its.simulated == gpu.simulated && (!gpu.simulated || environment(kEnvSimNode).has_value());
+    if (its.uuid == gpu.uuid && same_node) return std::move(daemon);
   }
   return std::nullopt;
 }

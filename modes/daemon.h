@@ -17,14 +17,14 @@
 
 namespace corun::modes {
 
-/// Run folders in which a daemon of this GPU may be, best first: that of CORUN_RUN_DIR, that of a
-/// simulated node (each is a machine of its own), this user's, and the node's.
-std::vector<std::filesystem::path> daemon_dirs(const GpuInfo& gpu);
-
 struct RunningDaemon {
   std::filesystem::path run_dir;
   client::DaemonStatus status;
 };
+/// All that answer this user here; where CORUN_SIM_NODE is set, those of that node only. They are
+/// looked for in CORUN_RUN_DIR, with holders of `corun run`, with modes in force (corun bench), and
+/// in the folders of this user and of the node.
+std::vector<RunningDaemon> running_daemons();
 /// The daemon that governs this GPU and answers this user, or nothing.
 std::optional<RunningDaemon> find_daemon(const GpuInfo& gpu);
 /// Nothing, or how the daemon's settings differ from what was chosen (kind: failed).

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/wire/join.h"
+#include "gpu/mps_control.h"
 #include "modes/applied.h"
 #include "modes/common.h"
 #include "modes/managed_check.h"
@@ -162,6 +163,18 @@ Edits workload_edits(const EngineFiles& files, const fs::path& run_dir, const Sh
   edits.prepend_env["LD_PRELOAD"] = files.library.string();
   edits.mounts.push_back({files.library.string(), files.library.string(), true});
   edits.mounts.push_back({run_dir.string(), run_dir.string(), false});
+  return edits;
+}
+
+Edits joined_edits(const EngineFiles& files, const GpuInfo& gpu, const RunningDaemon& daemon,
+                   const Share& share, const fs::path& empty_pipe) {
+  Edits edits = workload_edits(files, daemon.run_dir, share);
+  std::error_code ignored;
+  fs::create_directories(empty_pipe, ignored);
+  auto env = gpu_environment(gpu, empty_pipe.string());
+  // Which MPS daemon belongs to a corund with that backend, only its user knows.
+  if (daemon.status.backend == "mps") env.erase(gpu::kEnvMpsPipe);
+  edits.env.merge(env);
   return edits;
 }
 

@@ -1,5 +1,4 @@
-// Managed sharing: corund governs the GPU, libcorun.so acts in each workload. Internal to the room,
-// but for workload_edits(), which `corun run` shares.
+// Managed sharing: corund governs the GPU, libcorun.so acts in each workload.
 #pragma once
 
 #include <memory>
@@ -17,6 +16,11 @@ std::unique_ptr<Mode> make_managed_mps(const DaemonChoice& choice);
 /// The environment in which a workload is one of the daemon of `run_dir`.
 Edits workload_edits(const EngineFiles& files, const std::filesystem::path& run_dir,
                      const Share& share);
+
+/// The same for a daemon that was there already, on its GPU; `empty_pipe` is a folder that is made
+/// if need be: no MPS daemon is joined by mistake.
+Edits joined_edits(const EngineFiles& files, const GpuInfo& gpu, const RunningDaemon& daemon,
+                   const Share& share, const std::filesystem::path& empty_pipe);
 
 /// Nothing, or why libcorun.so and corund cannot work with this GPU's driver here (unsupported).
 Status check_managed_driver(const GpuInfo& gpu);

@@ -64,6 +64,6 @@ class Mode {
 /// All modes, in the order in which tables print them. `choice` is for those with a daemon.
 std::vector<std::unique_ptr<Mode>> all_modes(const DaemonChoice& choice = {});
 /// Errors (usage): unknown name, listing the known ones.
-Result<std::unique_ptr<Mode>> find_mode(std::string_view name);
+Result<std::unique_ptr<Mode>> find_mode(std::string_view name, const DaemonChoice& choice = {});
 
 }  // namespace corun::modes

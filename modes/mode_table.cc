@@ -21,9 +21,9 @@ std::vector<std::unique_ptr<Mode>> all_modes(const DaemonChoice& choice) {
   return modes;
 }
 
-Result<std::unique_ptr<Mode>> find_mode(std::string_view name) {
+Result<std::unique_ptr<Mode>> find_mode(std::string_view name, const DaemonChoice& choice) {
   std::string known;
-  for (auto& mode : all_modes()) {
+  for (auto& mode : all_modes(choice)) {
     if (mode->name() == name) return std::move(mode);
     known += known.empty() ? "" : ", ";
     known += mode->name();

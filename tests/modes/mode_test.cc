@@ -18,7 +18,8 @@ TEST_F(ModeTest, AnUnknownModeNamesTheKnownOnes) {
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().kind, ErrorKind::kUsage);
   EXPECT_EQ(found.error().text(),
-            "unknown mode 'magic'; use one of exclusive, time-slicing, mps, mps-priority");
+            "unknown mode 'magic'; use one of exclusive, time-slicing, mps, mps-priority, "
+            "managed, managed-mps");
 }
 
 TEST_F(ModeTest, OnlyExclusiveTakesTurns) {

@@ -1,0 +1,156 @@
+#include "cli/run_options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "cli/arguments.h"
+#include "core/units.h"
+
+namespace corun::cli {
+
+namespace {
+
+constexpr size_t kMaxName = 63;  // core/wire/join.h, kNameBytes
+constexpr double kMinWeight = 0.001;
+constexpr double kMaxWeight = 1000;
+constexpr Nanos kMaxTarget = std::chrono::minutes(10);
+constexpr std::array<std::string_view, 5> kPolicies{"priority", "fair", "quota", "deadline",
+                                                    "rotate"};
+
+// As typed.
+struct Raw {
+  std::string gpu = "auto", name, service_class = "normal", memory, latency_target, mode,
+              start_daemon = "yes", policy, linger, quantum;
+};
+
+template <typename T>
+Result<T> of_option(const char* option, Result<T> value) {
+  if (value) return value;
+  return usage_error(fmt::format("{}: {}", option, value.error().what), value.error().todo);
+}
+
+bool is_name(std::string_view name) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), good);
+}
+
+/// Two commands without a name are two workloads, not one with two processes.
+std::string default_name(const std::string& program) {
+  std::string name = std::filesystem::path(program).filename().string();
+  for (char& c : name) {
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (!is_name(std::string_view(&c, 1))) c = '-';
+  }
+  return fmt::format("{}-{}", name.substr(0, 40), getpid());
+}
+
+Status read_share(const Raw& raw, double weight, RunOptions& options) {
+  Share& share = options.share;
+  share.workload = raw.name.empty() ? default_name(options.command.front()) : raw.name;
+  if (!is_name(share.workload)) {
+    return usage_error(fmt::format("--name '{}' is not a workload's name", raw.name),
+                       "use at most 63 of a-z, 0-9, '-', '_' and '.'");
+  }
+  CORUN_ASSIGN(share.service_class, of_option("--class", parse_service_class(raw.service_class)));
+  if (!(weight >= kMinWeight && weight <= kMaxWeight)) {
+    return usage_error(fmt::format("--weight {} is out of range", weight), "use 0.001 to 1000");
+  }
+  share.weight = weight;
+  if (!raw.memory.empty()) {
+    CORUN_ASSIGN(const uint64_t bytes, of_option("--memory", parse_bytes(raw.memory)));
+    if (bytes < kMiB) return usage_error("--memory " + raw.memory + " is below 1MiB");
+    share.memory_limit_bytes = bytes;
+  }
+  if (!raw.latency_target.empty()) {
+    CORUN_ASSIGN(const Nanos target,
+                 of_option("--latency-target", parse_duration(raw.latency_target)));
+    if (target < std::chrono::microseconds(1) || target > kMaxTarget) {
+      return usage_error(fmt::format("--latency-target {} is out of range", raw.latency_target),
+                         "use 1us to 10m");
+    }
+    share.latency_target_ms = to_millis(target);
+  }
+  return {};
+}
+
+Status read_daemon(const Raw& raw, RunOptions& options) {
+  if (!raw.mode.empty()) {
+    if (raw.mode != "managed" && raw.mode != "managed-mps") {
+      return usage_error(fmt::format("--mode '{}' is not a mode of 'corun run'", raw.mode),
+                         "use managed or managed-mps");
+    }
+    options.mode = raw.mode;
+  }
+  if (raw.start_daemon != "yes" && raw.start_daemon != "no") {
+    return usage_error(fmt::format("--start-daemon '{}'", raw.start_daemon), "use yes or no");
+  }
+  options.start_daemon = raw.start_daemon == "yes";
+  CORUN_ASSIGN(options.choice, parse_daemon_choice(raw.policy, raw.linger, raw.quantum));
+  return {};
+}
+
+}  // namespace
+
+Result<modes::DaemonChoice> parse_daemon_choice(const std::string& policy,
+                                                const std::string& linger,
+                                                const std::string& quantum) {
+  modes::DaemonChoice choice;
+  if (!policy.empty()) {
+    if (std::find(kPolicies.begin(), kPolicies.end(), policy) == kPolicies.end()) {
+      return usage_error(fmt::format("unknown policy '{}'", policy),
+                         fmt::format("use {}", fmt::join(kPolicies, ", ")));
+    }
+    choice.policy = policy;
+  }
+  if (!linger.empty()) {
+    CORUN_ASSIGN(const std::vector<int> us, parse_numbers("--linger-us", linger, 0, 100000));
+    if (us.size() != 1) return usage_error("--linger-us takes one number");
+    choice.linger_us = static_cast<uint32_t>(us.front());
+  }
+  if (!quantum.empty()) {
+    CORUN_ASSIGN(const Nanos time, of_option("--quantum", parse_duration(quantum)));
+    if (time < std::chrono::microseconds(100) || time > std::chrono::minutes(1)) {
+      return usage_error(fmt::format("--quantum {} is out of range", quantum), "use 100us to 60s");
+    }
+    choice.quantum_ms = to_millis(time);
+  }
+  return choice;
+}
+
+Result<RunOptions> parse_run_options(std::span<const std::string> arguments) {
+  RunOptions options;
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  const auto count = static_cast<size_t>(dashes - arguments.begin());
+  Raw raw;
+  double weight = 1;
+  CLI::App app;
+  app.add_option("--name", raw.name);
+  app.add_option("--class", raw.service_class);
+  app.add_option("--weight", weight);
+  app.add_option("--memory", raw.memory);
+  app.add_option("--latency-target", raw.latency_target);
+  app.add_option("--gpu", raw.gpu);
+  app.add_option("--device", options.device)->check(CLI::Range(0, 63));
+  app.add_option("--mode", raw.mode);
+  app.add_option("--start-daemon", raw.start_daemon);
+  app.add_option("--policy", raw.policy);
+  app.add_option("--linger-us", raw.linger);
+  app.add_option("--quantum", raw.quantum);
+  CORUN_TRY(parse_arguments(app, "run", arguments.first(count)));
+  if (dashes != arguments.end()) options.command.assign(dashes + 1, arguments.end());
+  if (options.command.empty()) {
+    return usage_error("no command to run", "write it behind '--': corun run --name a -- COMMAND");
+  }
+  CORUN_ASSIGN(options.node, parse_node_choice(raw.gpu));
+  CORUN_TRY(read_share(raw, weight, options));
+  CORUN_TRY(read_daemon(raw, options));
+  return options;
+}
+
+}  // namespace corun::cli

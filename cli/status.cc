@@ -1,0 +1,60 @@
+// corun status: the daemons of this node and their workloads, once.
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/daemons.h"
+#include "cli/status_text.h"
+#include "cli/verb.h"
+
+namespace corun::cli {
+
+namespace {
+
+constexpr char kHelp[] =
+    "Usage: corun status [--why] [--json] [--run-dir DIR]\n"
+    "\n"
+    "Shows each GPU that a corund governs, and its workloads. GPU is the driver's figure for the\n"
+    "last second; SLICE is what corund ordered, GATE what the workload closes or waits for; P99 "
+    "is\n"
+    "of the latest bursts, first launch to drained. More figures, each labelled, are in --json.\n"
+    "\n"
+    "  --why          also the last decision of each kind about each workload, and its reason\n"
+    "  --json         one JSON object: {schema, daemons: [status]} (docs/control-api.md)\n"
+    "  --run-dir DIR  the daemon of this folder; default: all that are found (docs/managed.md)\n"
+    "\n"
+    "Exit code: 0; 3 when no corund runs.\n"
+    "\n"
+    "Example: corun status --why\n";
+
+constexpr int kStatusSchema = 1;
+
+Result<ExitCode> run_status(std::span<const std::string> arguments, Console& console) {
+  bool why = false;
+  bool json = false;
+  std::string run_dir;
+  CLI::App app;
+  app.add_flag("--why", why);
+  app.add_flag("--json", json);
+  app.add_option("--run-dir", run_dir);
+  CORUN_TRY(parse_arguments(app, "status", arguments));
+  CORUN_ASSIGN(const auto daemons, require_daemons(run_dir));
+  if (json) {
+    Json list = Json::array();
+    for (const auto& daemon : daemons) list.push_back(client::to_json(daemon.status));
+    console.out << to_line({{"schema", kStatusSchema}, {"daemons", std::move(list)}}) << "\n";
+    return ExitCode::kOk;
+  }
+  bool first = true;
+  for (const auto& daemon : daemons) {
+    if (!first) console.out << "\n";
+    first = false;
+    console.out << status_text(daemon.status, {.why = why, .color = console.out_is_terminal});
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+const Verb kStatusVerb{"status", "the workloads that corund manages now", kHelp, run_status};
+
+}  // namespace corun::cli

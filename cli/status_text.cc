@@ -1,0 +1,158 @@
+#include "cli/status_text.h"
+
+#include <fmt/format.h>
+
+#include "benchmarking/text_grid.h"
+#include "core/units.h"
+
+namespace corun::cli {
+
+using benchmarking::TextGrid;
+using benchmarking::TextPrinter;
+using benchmarking::TextStyle;
+
+namespace {
+
+constexpr char kUnknown[] = "-";
+
+std::optional<double> figure(const client::WorkloadStatus& workload, std::string_view name) {
+  const client::Figure* found = workload.find(name);
+  return found != nullptr ? found->value : std::nullopt;
+}
+
+std::string bytes_text(std::optional<double> bytes) {
+  return bytes ? format_bytes(static_cast<uint64_t>(*bytes)) : kUnknown;
+}
+
+std::string micros_text(std::optional<double> us) {
+  return us ? format_duration(from_micros(*us)) : kUnknown;
+}
+
+/// "5m 12s", "3h 4m".
+std::string uptime_text(double seconds) {
+  const auto s = static_cast<int64_t>(seconds);
+  if (s < 60) return fmt::format("{}s", s);
+  if (s < 3600) return fmt::format("{}m {}s", s / 60, s % 60);
+  if (s < 86400) return fmt::format("{}h {}m", s / 3600, s / 60 % 60);
+  return fmt::format("{}d {}h", s / 86400, s / 3600 % 24);
+}
+
+/// Of all processes of the workload: "1 s", "-" where none is ordered.
+std::string slice_text(const client::WorkloadStatus& workload) {
+  uint64_t sum = 0;
+  for (const client::SessionStatus& session : workload.sessions) sum += session.slice_us;
+  if (sum == 0) return kUnknown;
+  return format_duration(std::chrono::microseconds(sum));
+}
+
+/// What its gates do: "closes 0", "waits 0,1", "turn".
+std::string gate_text(const client::WorkloadStatus& workload) {
+  for (const client::SessionStatus& session : workload.sessions) {
+    if (session.gate) return fmt::format("closes {}", *session.gate);
+    if (!session.armed.empty()) return fmt::format("waits {}", fmt::join(session.armed, ","));
+    if (session.waits_for_turn) return session.turn_open ? "its turn" : "waits";
+  }
+  return kUnknown;
+}
+
+std::string gpu_text(const client::WorkloadStatus& workload) {
+  if (const auto share = figure(workload, "gpu_utilization")) {
+    return fmt::format("{:.0f} %", *share * 100);
+  }
+  return kUnknown;
+}
+
+std::string name_text(const client::WorkloadStatus& workload, uint32_t daemons_user) {
+  if (workload.user == daemons_user) return workload.name;
+  return fmt::format("{}/{}", workload.user, workload.name);
+}
+
+void print_daemon(const client::DaemonStatus& status, TextPrinter& printer) {
+  const client::GpuStatus& gpu = status.gpu;
+  printer.line(fmt::format("{}GPU {}: {}, {}, driver {}", gpu.simulated ? "SIMULATED " : "",
+                           gpu.index, gpu.name, format_bytes(gpu.memory_bytes), gpu.driver),
+               TextStyle::kBold);
+  const client::DaemonSettings& settings = status.settings;
+  printer.line(fmt::format("corund {} (PID {}, user {}), up {}: policy {}, quantum {}, linger {}",
+                           status.version, status.pid, status.user, uptime_text(status.uptime_s),
+                           settings.policy,
+                           format_duration(from_seconds(settings.quantum_ms / 1e3)),
+                           format_duration(std::chrono::microseconds(settings.linger_us))));
+  if (status.backend == "mps") {
+    printer.line("MPS: one context, gates only");
+  } else {
+    printer.wrapped(fmt::format("time slices: {}{}{}", to_string(status.slices),
+                                status.slices_why.empty() ? "" : ", ", status.slices_why),
+                    "  ");
+  }
+  if (!status.watchdog) {
+    printer.line("no watchdog: gates would open only when leases end", TextStyle::kWarn);
+  }
+  for (const client::GateStatus& gate : status.gates) {
+    if (gate.opened_by_daemon == 0) continue;
+    printer.line(
+        fmt::format("gate {} of {} had to be opened by the daemon {} times", gate.gate,
+                    gate.workload.empty() ? "nobody" : gate.workload, gate.opened_by_daemon),
+        TextStyle::kWarn);
+  }
+}
+
+void print_table(const client::DaemonStatus& status, TextPrinter& printer) {
+  TextGrid grid({"WORKLOAD", "CLASS", "STATE", "WEIGHT", "GPU", "SLICE", "GATE", "MEMORY", "LIMIT",
+                 "P99", "TARGET"},
+                3);
+  for (const client::WorkloadStatus& workload : status.workloads) {
+    const bool critical = workload.service_class == ServiceClass::kLatencyCritical;
+    grid.add(
+        {name_text(workload, status.user),
+         critical ? "critical" : std::string(to_string(workload.service_class)), workload.state,
+         fmt::format("{:g}", workload.weight), gpu_text(workload), slice_text(workload),
+         gate_text(workload), bytes_text(figure(workload, "memory_bytes")),
+         workload.memory_limit_bytes ? format_bytes(*workload.memory_limit_bytes) : kUnknown,
+         micros_text(figure(workload, "burst_p99_us")), micros_text(workload.latency_target_us)});
+  }
+  grid.print(printer);
+}
+
+void print_reasons(const client::DaemonStatus& status, TextPrinter& printer) {
+  for (const client::WorkloadStatus& workload : status.workloads) {
+    printer.line("");
+    printer.line(name_text(workload, status.user), TextStyle::kBold);
+    if (workload.reasons.empty()) printer.line("  nothing was decided yet");
+    for (const client::Reason& reason : workload.reasons) {
+      printer.wrapped(fmt::format("  {}: {}", reason.change, reason.why), "      ");
+    }
+    for (const client::SessionStatus& session : workload.sessions) {
+      if (session.flags.empty()) continue;
+      printer.line(fmt::format("  PID {} ({}): {}", session.pid, session.program,
+                               fmt::join(session.flags, ", ")));
+    }
+  }
+}
+
+}  // namespace
+
+std::string status_text(const client::DaemonStatus& status, const StatusTextOptions& options) {
+  TextPrinter printer(options.color);
+  print_daemon(status, printer);
+  printer.line("");
+  if (status.workloads.empty()) {
+    printer.line("No workload has joined; start one with 'corun run --name NAME -- COMMAND'.");
+    return printer.take();
+  }
+  print_table(status, printer);
+  if (options.why) print_reasons(status, printer);
+  return printer.take();
+}
+
+std::string trace_text(std::span<const client::TraceEntry> entries, Instant now) {
+  TextPrinter printer(false);
+  for (const client::TraceEntry& entry : entries) {
+    const double age = to_seconds(now - Instant{entry.at_ns});
+    printer.wrapped(fmt::format("{:>9.3f} s ago  {:<22} {}", age, entry.change, entry.why),
+                    "                 ");
+  }
+  return printer.take();
+}
+
+}  // namespace corun::cli

@@ -1,0 +1,111 @@
+#include "cli/status_text.h"
+
+#include <gtest/gtest.h>
+
+#include "golden.h"
+
+namespace corun::cli {
+namespace {
+
+using client::Label;
+
+client::WorkloadStatus server() {
+  client::WorkloadStatus w;
+  w.name = "serve";
+  w.user = 1000;
+  w.service_class = ServiceClass::kLatencyCritical;
+  w.latency_target_us = 5000;
+  w.memory_limit_bytes = uint64_t{20} << 30;
+  w.state = "running";
+  client::SessionStatus session;
+  session.session = 1;
+  session.pid = 4711;
+  session.program = "python3";
+  session.slice_us = 1000000;
+  session.gate = 0;
+  w.sessions = {session};
+  w.figures = {{"gpu_utilization", 0.164, Label::kMeasured},
+               {"gpu_seconds", 51.27, Label::kEstimated},
+               {"memory_bytes", 1.3e9, Label::kMeasured},
+               {"burst_p99_us", 2145, Label::kMeasured}};
+  w.reasons = {{"slice 1000000 us", "latency-critical, beside 1 workload that can wait"},
+               {"gate 0", "the first free one"}};
+  return w;
+}
+
+client::WorkloadStatus trainer() {
+  client::WorkloadStatus w;
+  w.name = "train";
+  w.user = 1001;
+  w.service_class = ServiceClass::kBestEffort;
+  w.weight = 2.5;
+  w.state = "running";
+  client::SessionStatus session;
+  session.session = 2;
+  session.pid = 4800;
+  session.program = "train";
+  session.slice_us = 1;
+  session.armed = {0};
+  session.flags = {"no-wait-value"};
+  w.sessions = {session};
+  w.figures = {{"gpu_utilization", std::nullopt, Label::kMeasured},
+               {"gpu_seconds", 240, Label::kEstimated},
+               {"memory_bytes", 5e10, Label::kMeasured}};
+  return w;
+}
+
+client::DaemonStatus daemon() {
+  client::DaemonStatus status;
+  status.gpu = {"GPU-1", 0, "NVIDIA H100 80GB HBM3", "580.159.04", false, uint64_t{80} << 30};
+  status.pid = 4242;
+  status.user = 1000;
+  status.version = "0.1.0";
+  status.uptime_s = 312;
+  status.backend = "slices";
+  status.slices = client::SlicesState::kProven;
+  status.slices_why = "3:1 gave 74.6 %";
+  status.watchdog = true;
+  status.settings.policy = "priority";
+  status.settings.linger_us = 50;
+  status.settings.quantum_ms = 40;
+  return status;
+}
+
+TEST(StatusText, TwoWorkloadsReadLikeThis) {
+  client::DaemonStatus status = daemon();
+  status.workloads = {server(), trainer()};
+  expect_golden("status", status_text(status, {}));
+  expect_golden("status-why", status_text(status, {.why = true}));
+}
+
+TEST(StatusText, ADaemonWithoutWorkloadsSaysHowToStartOne) {
+  client::DaemonStatus status = daemon();
+  status.gpu.simulated = true;
+  status.slices = client::SlicesState::kUnproven;
+  status.slices_why = "";
+  status.watchdog = false;
+  status.gates = {{0, std::nullopt, "", false, 0, 3}};
+  expect_golden("status-empty", status_text(status, {}));
+}
+
+TEST(StatusText, NoLineIsLongerThanAHundredColumns) {
+  client::DaemonStatus status = daemon();
+  status.workloads = {server(), trainer()};
+  status.workloads[0].name = std::string(63, 'x');
+  size_t width = 0;
+  for (const char c : status_text(status, {.why = true})) {
+    width = c == '\n' ? 0 : width + 1;
+    ASSERT_LE(width, 100U);
+  }
+}
+
+TEST(TraceText, DecisionsHaveTheirAgeAndTheirReason) {
+  const std::vector<client::TraceEntry> entries{
+      {1, 1'000'000'000, 7, "serve", "slice 1000000 us",
+       "latency-critical, beside 1 that can wait"},
+      {2, 3'500'000'000, 7, "serve", "gate 0", "the first free one"}};
+  expect_golden("trace", trace_text(entries, Instant{4'000'000'000}));
+}
+
+}  // namespace
+}  // namespace corun::cli
