@@ -54,6 +54,8 @@ inline constexpr int kAbiVersion = 11080;
   X(kHostMemoryNotRegistered, 713, "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED",                      \
     "the host memory is not registered")                                                         \
   X(kLaunchFailed, 719, "CUDA_ERROR_LAUNCH_FAILED", "a kernel failed")                           \
+  X(kCooperativeLaunchTooLarge, 720, "CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE",                  \
+    "the cooperative launch does not fit on the device")                                         \
   X(kNotPermitted, 800, "CUDA_ERROR_NOT_PERMITTED", "operation not permitted")                   \
   X(kNotSupported, 801, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported")                   \
   X(kSystemNotReady, 802, "CUDA_ERROR_SYSTEM_NOT_READY", "the system's GPU fabric is not ready") \
@@ -144,6 +146,7 @@ enum class DeviceAttribute : int {
   kCanUseStreamMemOpsV1 = 92,
   kCooperativeLaunch = 95,
   kMaxSharedMemoryPerBlockOptin = 97,
+  kVirtualMemoryManagementSupported = 102,
   kMaxBlocksPerMultiprocessor = 106,
   kReadOnlyHostRegisterSupported = 113,
   kMemoryPoolsSupported = 115,

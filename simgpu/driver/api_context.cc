@@ -52,6 +52,17 @@ Code cuDevicePrimaryCtxRelease(Device device) {
   return Code::kSuccess;
 }
 
+Code cuDevicePrimaryCtxReset(Device device) {
+  Driver& driver = Driver::get();
+  Lock lock(driver.mutex);
+  if (!driver.initialised()) return Code::kNotInitialized;
+  if (!valid_device(driver, device)) return Code::kInvalidDevice;
+  Context*& primary = driver.primary[static_cast<size_t>(device)];
+  if (primary != nullptr) driver.destroy_context(lock, primary);
+  primary = nullptr;
+  return Code::kSuccess;
+}
+
 Code cuDevicePrimaryCtxSetFlags(Device device, unsigned flags) {
   Driver& driver = Driver::get();
   const Lock lock(driver.mutex);
@@ -152,6 +163,36 @@ Code cuCtxSynchronize() {
   Entered call;
   if (call.code() != Code::kSuccess) return call.code();
   return call.driver.wait_for_context(call.lock, *call.context);
+}
+
+Code cuCtxGetId(ContextHandle handle, unsigned long long* id) {
+  if (id == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.context == nullptr) return call.code();
+  const Context* context = handle == nullptr ? call.context : from_handle(call.driver, handle);
+  if (context == nullptr) return Code::kContextIsDestroyed;
+  *id = context->id;
+  return Code::kSuccess;
+}
+
+Code cuCtxGetApiVersion(ContextHandle handle, unsigned* version) {
+  constexpr unsigned kContextApiVersion = 3020;
+  if (version == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.context == nullptr) return call.code();
+  if (handle != nullptr && from_handle(call.driver, handle) == nullptr) {
+    return Code::kInvalidContext;
+  }
+  *version = kContextApiVersion;
+  return Code::kSuccess;
+}
+
+Code cuCtxGetFlags(unsigned* flags) {
+  if (flags == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.context == nullptr) return call.code();
+  *flags = call.context->flags;
+  return Code::kSuccess;
 }
 
 Code cuCtxGetStreamPriorityRange(int* least, int* greatest) {

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "simgpu/driver/allocate.h"
 #include "simgpu/driver/api.h"
 #include "simgpu/driver/driver.h"
 #include "simgpu/driver/enqueue.h"
@@ -14,35 +15,8 @@ namespace {
 // A pageable source up to this size is copied away at the call; the call waits for a larger one
 // (CUDA driver API, "API synchronization behavior").
 constexpr size_t kStagedBytes = size_t{64} * 1024;
-constexpr uint64_t kMostBytes = uint64_t{1} << 47;
 
 enum class Wait { kNo, kYes };
-
-Code allocate(Entered& call, DevicePtr* address, size_t bytes) {
-  if (address == nullptr || bytes == 0) return Code::kInvalidValue;
-  if (bytes > kMostBytes) return Code::kOutOfMemory;
-  Driver& driver = call.driver;
-  *address = driver.memory.take_part(call.context->id, bytes);
-  if (*address != 0) return Code::kSuccess;
-  const uint64_t part = MemoryMap::part_size(bytes);
-  wire::Alloc message;
-  message.context = call.context->id;
-  message.bytes = part != 0 ? kBlockBytes : bytes;
-  const auto answer = driver.call(wire::Type::kAlloc, message);
-  if (!answer) return Code::kUnknown;
-  if (answer->code != wire::Code::kOk) return to_cuda(answer->code);
-  auto block = Block::reserve(message.bytes, answer->count, call.context->id);
-  if (!block) {
-    wire::IdCall back;
-    back.id = answer->count;
-    driver.call(wire::Type::kFree, back);
-    return Code::kOutOfMemory;
-  }
-  *address = block->address();
-  driver.memory.add(std::move(*block), part);
-  if (part != 0) *address = driver.memory.take_part(call.context->id, bytes);
-  return Code::kSuccess;
-}
 
 /// A stream for a call that names none: the legacy default stream.
 Code run(Entered& call, StreamHandle handle, Node node, Wait wait) {
@@ -112,6 +86,29 @@ Code copy_on_device(DevicePtr to, DevicePtr from, size_t bytes, StreamHandle str
   return run(call, stream, std::move(node), Wait::kNo);
 }
 
+/// Between any two addresses: those that are not the device's are the host's.
+Code copy_any(DevicePtr to, DevicePtr from, size_t bytes, StreamHandle stream, bool sync) {
+  bool to_host = false;
+  bool from_host = false;
+  {
+    const Entered call;
+    if (call.code() != Code::kSuccess) return call.code();
+    to_host = !call.driver.memory.is_device(to);
+    from_host = !call.driver.memory.is_device(from);
+  }
+  // NOLINTBEGIN(performance-no-int-to-ptr): unified addresses
+  if (to_host && from_host) {
+    say_once("cuMemcpy from host to host is not simulated");
+    return Code::kNotSupported;
+  }
+  if (from_host) {
+    return copy_to_device(to, reinterpret_cast<const void*>(from), bytes, stream, sync);
+  }
+  if (to_host) return copy_to_host(reinterpret_cast<void*>(to), from, bytes, stream, sync);
+  // NOLINTEND(performance-no-int-to-ptr)
+  return copy_on_device(to, from, bytes, stream);
+}
+
 Code fill(DevicePtr to, uint32_t value, size_t count, size_t unit, StreamHandle stream) {
   Entered call;
   if (call.code() != Code::kSuccess) return call.code();
@@ -120,7 +117,9 @@ Code fill(DevicePtr to, uint32_t value, size_t count, size_t unit, StreamHandle 
   Node node;
   node.op.kind = wire::OpKind::kMemset;
   node.op.bytes = count * unit;
-  node.action.kind = unit == 1 ? Action::Kind::kFill8 : Action::Kind::kFill32;
+  node.action.kind = unit == 1   ? Action::Kind::kFill8
+                     : unit == 2 ? Action::Kind::kFill16
+                                 : Action::Kind::kFill32;
   node.action.to = call.driver.memory.find(to, count * unit);
   node.action.count = count;
   node.action.value = value;
@@ -152,6 +151,27 @@ Code cuMemAlloc(DevicePtr* address, size_t bytes) {
   Entered call;
   if (call.code() != Code::kSuccess) return call.code();
   return allocate(call, address, bytes);
+}
+
+Code cuMemAllocManaged(DevicePtr* address, size_t bytes, unsigned flags) {
+  constexpr unsigned kAttachGlobal = 1;
+  constexpr unsigned kAttachHost = 2;
+  if (flags != kAttachGlobal && flags != kAttachHost) return Code::kInvalidValue;
+  Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  return allocate(call, address, bytes, Kind::kManaged);
+}
+
+Code cuMemAllocPitch(DevicePtr* address, size_t* pitch, size_t width, size_t height,
+                     unsigned element) {
+  constexpr size_t kPitch = 512;
+  if (pitch == nullptr || width == 0 || height == 0 || width > kMostBytes || height > kMostBytes) {
+    return Code::kInvalidValue;
+  }
+  if (element != 4 && element != 8 && element != 16) return Code::kInvalidValue;
+  *pitch = (width + kPitch - 1) / kPitch * kPitch;
+  if (*pitch > kMostBytes / height) return Code::kOutOfMemory;
+  return api::cuMemAlloc(address, *pitch * height);
 }
 
 Code cuMemFree(DevicePtr address) {
@@ -191,6 +211,8 @@ Code cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
   *memory = made;
   return Code::kSuccess;
 }
+
+Code cuMemAllocHost(void** memory, size_t bytes) { return api::cuMemHostAlloc(memory, bytes, 0); }
 
 Code cuMemFreeHost(void* memory) {
   Entered call;
@@ -242,6 +264,12 @@ Code cuMemHostGetDevicePointer(DevicePtr* address, void* memory, unsigned) {
   return Code::kSuccess;
 }
 
+Code cuMemcpy(DevicePtr to, DevicePtr from, size_t bytes) {
+  return copy_any(to, from, bytes, nullptr, true);
+}
+Code cuMemcpyAsync(DevicePtr to, DevicePtr from, size_t bytes, StreamHandle stream) {
+  return copy_any(to, from, bytes, stream, false);
+}
 Code cuMemcpyHtoD(DevicePtr to, const void* from, size_t bytes) {
   return copy_to_device(to, from, bytes, nullptr, true);
 }
@@ -262,6 +290,12 @@ Code cuMemcpyDtoDAsync(DevicePtr to, DevicePtr from, size_t bytes, StreamHandle 
 }
 Code cuMemsetD8(DevicePtr to, unsigned char value, size_t count) {
   return fill(to, value, count, 1, nullptr);
+}
+Code cuMemsetD16(DevicePtr to, unsigned short value, size_t count) {
+  return fill(to, value, count, 2, nullptr);
+}
+Code cuMemsetD16Async(DevicePtr to, unsigned short value, size_t count, StreamHandle stream) {
+  return fill(to, value, count, 2, stream);
 }
 Code cuMemsetD32(DevicePtr to, unsigned value, size_t count) {
   return fill(to, value, count, 4, nullptr);

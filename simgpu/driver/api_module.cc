@@ -237,6 +237,32 @@ Code cuLaunchKernel(FunctionHandle handle, unsigned grid_x, unsigned grid_y, uns
   return enqueue(call, *target, std::move(node));
 }
 
+Code cuLaunchCooperativeKernel(FunctionHandle function, unsigned grid_x, unsigned grid_y,
+                               unsigned grid_z, unsigned block_x, unsigned block_y,
+                               unsigned block_z, unsigned dynamic_shared_bytes, StreamHandle stream,
+                               void** parameters) {
+  // All blocks must be on the device at the same time.
+  const uint64_t threads = uint64_t{block_x} * block_y * block_z;
+  int per_sm = 0;
+  int sms = 0;
+  if (threads == 0 || threads > 1024) return Code::kInvalidValue;
+  const Code code = api::cuOccupancyMaxActiveBlocksPerMultiprocessor(
+      &per_sm, function, static_cast<int>(threads), dynamic_shared_bytes);
+  if (code != Code::kSuccess) return code;
+  {
+    const Entered call;
+    if (call.code() != Code::kSuccess) return call.code();
+    const auto device = static_cast<size_t>(call.context->device);
+    sms = static_cast<int>(call.driver.devices()[device].sm_count);
+  }
+  const uint64_t blocks = uint64_t{grid_x} * grid_y * grid_z;
+  if (blocks > static_cast<uint64_t>(per_sm) * static_cast<uint64_t>(sms)) {
+    return Code::kCooperativeLaunchTooLarge;
+  }
+  return api::cuLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z,
+                             dynamic_shared_bytes, stream, parameters, nullptr);
+}
+
 Code cuLaunchKernelEx(const LaunchConfig* config, FunctionHandle function, void** parameters,
                       void** extra) {
   if (config == nullptr) return Code::kInvalidValue;

@@ -106,6 +106,62 @@ Code cuStreamWaitEvent(StreamHandle handle, EventHandle event_handle, unsigned) 
   return call.driver.submit(call.lock, *stream, wait, {}, {});
 }
 
+Code cuStreamGetCtx(StreamHandle handle, ContextHandle* context) {
+  if (context == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  const Stream* stream = call.driver.stream(*call.context, handle);
+  if (stream == nullptr) return Code::kInvalidHandle;
+  *context = reinterpret_cast<ContextHandle>(stream->context);
+  return Code::kSuccess;
+}
+
+Code cuStreamGetId(StreamHandle handle, unsigned long long* id) {
+  if (id == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  Stream* stream = call.driver.stream(*call.context, handle);
+  if (stream == nullptr) return Code::kInvalidHandle;
+  if (stream->number == 0) stream->number = ++call.driver.last_stream_number;
+  *id = stream->number;
+  return Code::kSuccess;
+}
+
+Code cuStreamGetFlags(StreamHandle handle, unsigned* flags) {
+  if (flags == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  const Stream* stream = call.driver.stream(*call.context, handle);
+  if (stream == nullptr) return Code::kInvalidHandle;
+  *flags = stream->blocking ? kStreamDefault : kStreamNonBlocking;
+  return Code::kSuccess;
+}
+
+Code cuStreamGetPriority(StreamHandle handle, int* priority) {
+  if (priority == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  if (call.code() != Code::kSuccess) return call.code();
+  const Stream* stream = call.driver.stream(*call.context, handle);
+  if (stream == nullptr) return Code::kInvalidHandle;
+  *priority = stream->priority;
+  return Code::kSuccess;
+}
+
+Code cuThreadExchangeStreamCaptureMode(CaptureMode* mode) {
+  thread_local CaptureMode own = CaptureMode::kGlobal;
+  if (mode == nullptr) return Code::kInvalidValue;
+  std::swap(own, *mode);
+  return Code::kSuccess;
+}
+
+Code cuEventRecordWithFlags(EventHandle event, StreamHandle stream, unsigned flags) {
+  if (flags != 0) {
+    say_once("cuEventRecordWithFlags: external event records are not simulated");
+    return Code::kNotSupported;
+  }
+  return api::cuEventRecord(event, stream);
+}
+
 Code cuEventCreate(EventHandle* event, unsigned flags) {
   if (event == nullptr) return Code::kInvalidValue;
   const Entered call;

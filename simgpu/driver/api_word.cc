@@ -108,4 +108,21 @@ Code cuStreamBatchMemOp(StreamHandle handle, unsigned count, BatchMemoryOp* oper
   return code;
 }
 
+// The first versions, still exported under the plain names: drivers keep them switched off.
+
+Code cuStreamWaitValue32_v1(StreamHandle, DevicePtr, uint32_t, unsigned) {
+  say_once("cuStreamWaitValue32 of before CUDA 11.7 is switched off, as in the real driver");
+  return Code::kNotSupported;
+}
+
+Code cuStreamWriteValue32_v1(StreamHandle, DevicePtr, uint32_t, unsigned) {
+  say_once("cuStreamWriteValue32 of before CUDA 11.7 is switched off, as in the real driver");
+  return Code::kNotSupported;
+}
+
+Code cuStreamBatchMemOp_v1(StreamHandle, unsigned, BatchMemoryOp*, unsigned) {
+  say_once("cuStreamBatchMemOp of before CUDA 11.7 is switched off, as in the real driver");
+  return Code::kNotSupported;
+}
+
 }  // namespace corun::simgpu::driver::api

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "simgpu/driver/driver.h"
+#include "simgpu/driver/per_thread.h"
 
 namespace corun::simgpu::driver {
 
@@ -45,6 +46,7 @@ void Driver::destroy_context(Lock& lock, Context* context) {
     }
   }
   memory.forget_context(context->id);
+  std::erase_if(arrays, [&](uint64_t address) { return memory.find(address, 1) == nullptr; });
   for (Stream* stream : context->streams) {
     streams.erase(stream);
     delete stream;
@@ -66,8 +68,9 @@ void Driver::destroy_context(Lock& lock, Context* context) {
 
 Stream* Driver::stream(Context& context, cuda::StreamHandle handle) {
   const auto value = reinterpret_cast<uintptr_t>(handle);
-  if (value == 0 || value == kLegacyHandle) return &context.legacy;
-  if (value == kPerThreadHandle) {
+  const bool own = value == kPerThreadHandle || (value == 0 && PerThreadDefault::active());
+  if (!own && (value == 0 || value == kLegacyHandle)) return &context.legacy;
+  if (own) {
     Stream& stream = context.per_thread[std::this_thread::get_id()];
     stream.context = &context;
     return &stream;

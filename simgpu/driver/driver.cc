@@ -292,6 +292,10 @@ void Driver::apply(const Action& action) {
     case Action::Kind::kClear:
       clear_device_bytes(action.to, action.count);
       return;
+    case Action::Kind::kFill16:
+      std::fill_n(reinterpret_cast<uint16_t*>(action.to), action.count,
+                  static_cast<uint16_t>(action.value));
+      return;
     case Action::Kind::kFill32:
       fill_words(action.to, action.value, action.count);
       return;

@@ -8,6 +8,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -97,9 +98,13 @@ class Driver {
   std::unordered_set<Function*> functions;
   std::unordered_set<Graph*> graphs;
   std::unordered_set<GraphExec*> execs;
-  std::vector<Context*> primary;  ///< by device; null until retained
+  std::unordered_set<Pool*> pools;
+  std::map<cuda::Device, Pool*> current_pools;  ///< those that cuDeviceSetMemPool chose
+  std::unordered_set<uint64_t> arrays;          ///< addresses of their memory
+  std::vector<Context*> primary;                ///< by device; null until retained
   std::vector<unsigned> primary_flags;
   DeviceFile device_file;
+  uint64_t last_stream_number = 0;
 
  private:
   struct HostCall {

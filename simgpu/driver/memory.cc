@@ -26,13 +26,14 @@ void* reserve_pages(uint64_t bytes, int protection) {
 
 }  // namespace
 
-std::optional<Block> Block::reserve(uint64_t bytes, uint32_t allocation, uint32_t context) {
+std::optional<Block> Block::reserve(uint64_t bytes, uint32_t allocation, uint32_t context,
+                                    bool managed) {
   Block block;
   block.size_ = (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
   block.allocation_ = allocation;
   block.context_ = context;
-  block.addresses_ = reserve_pages(block.size_, PROT_NONE);
   block.backing_ = static_cast<std::byte*>(reserve_pages(block.size_, PROT_READ | PROT_WRITE));
+  block.addresses_ = managed ? block.backing_ : reserve_pages(block.size_, PROT_NONE);
   if (block.addresses_ == nullptr || block.backing_ == nullptr) return std::nullopt;
   madvise(block.backing_, block.size_, MADV_NOHUGEPAGE);  // only touched pages cost memory
   return block;
@@ -61,7 +62,7 @@ Block& Block::operator=(Block&& other) noexcept {
 }
 
 Block::~Block() {
-  if (addresses_ != nullptr) munmap(addresses_, size_);
+  if (addresses_ != nullptr && addresses_ != backing_) munmap(addresses_, size_);
   if (backing_ != nullptr) munmap(backing_, size_);
 }
 
@@ -72,8 +73,7 @@ uint64_t MemoryMap::part_size(uint64_t bytes) {
   return part;
 }
 
-uint64_t MemoryMap::take_part(uint32_t context, uint64_t bytes) {
-  const uint64_t part = part_size(bytes);
+uint64_t MemoryMap::take_part(uint32_t context, uint64_t part) {
   for (auto& [address, block] : blocks_) {
     if (block.context() != context || part == 0 || block.part_bytes != part) continue;
     if (block.parts_in_use == block.parts_used.size()) continue;
@@ -113,6 +113,16 @@ MemoryMap::Released MemoryMap::release(uint64_t address) {
 
 void MemoryMap::forget_context(uint32_t context) {
   std::erase_if(blocks_, [&](const auto& entry) { return entry.second.context() == context; });
+  virtual_memory.forget_context(context);
+}
+
+bool MemoryMap::is_device(uint64_t address) const {
+  const auto found = blocks_.upper_bound(address);
+  if (found != blocks_.begin()) {
+    const Block& block = std::prev(found)->second;
+    if (address - block.address() < block.size()) return true;
+  }
+  return virtual_memory.handle_at(address) != 0;
 }
 
 std::byte* MemoryMap::find(uint64_t address, uint64_t bytes) const {
@@ -128,6 +138,7 @@ std::byte* MemoryMap::find(uint64_t address, uint64_t bytes) const {
       return live && bytes <= limit - offset ? block.bytes() + offset : nullptr;
     }
   }
+  if (std::byte* mapped = virtual_memory.find(address, bytes)) return mapped;
   // Page-locked memory has the same address on both sides.
   auto* host = reinterpret_cast<std::byte*>(address);  // NOLINT(performance-no-int-to-ptr)
   return is_host_locked(host, bytes) ? host : nullptr;

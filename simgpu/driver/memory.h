@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "simgpu/driver/virtual_memory.h"
+
 namespace corun::simgpu::driver {
 
 /// Device memory is handed out by the server in multiples of this; smaller requests share a block,
@@ -18,8 +20,10 @@ inline constexpr uint64_t kBlockBytes = uint64_t{2} << 20;
 /// can reach; the bytes are elsewhere, so that a host access to a device address faults.
 class Block {
  public:
-  /// Reserves addresses and backing of `bytes`. Nothing: the host has no room for them.
-  static std::optional<Block> reserve(uint64_t bytes, uint32_t allocation, uint32_t context);
+  /// Reserves addresses and backing of `bytes`; for managed memory both are the same. Nothing: the
+  /// host has no room for them.
+  static std::optional<Block> reserve(uint64_t bytes, uint32_t allocation, uint32_t context,
+                                      bool managed);
   Block(Block&& other) noexcept;
   Block& operator=(Block&& other) noexcept;
   ~Block();
@@ -48,8 +52,9 @@ class Block {
 /// Not thread-safe.
 class MemoryMap {
  public:
-  /// A free part for `bytes` in a shared block of `context`. 0: a new block is needed.
-  uint64_t take_part(uint32_t context, uint64_t bytes);
+  /// A free part of `part` bytes (of part_size()) in a shared block of `context`. 0: a new block is
+  /// needed.
+  uint64_t take_part(uint32_t context, uint64_t part);
   /// Adds a block; with `part_bytes` > 0 it is shared.
   void add(Block block, uint64_t part_bytes);
   /// Bytes of the parts that requests of `bytes` get; 0: such a request has a block of its own.
@@ -63,6 +68,8 @@ class MemoryMap {
   Released release(uint64_t address);
   void forget_context(uint32_t context);
 
+  /// Whether device memory is at `address`.
+  bool is_device(uint64_t address) const;
   /// Where [address, address + bytes) lies, or null when it is not all inside one allocation or
   /// page-locked range.
   std::byte* find(uint64_t address, uint64_t bytes) const;
@@ -82,6 +89,9 @@ class MemoryMap {
   const HostRange* host_range(const void* memory) const;
   void unlock_host(void* memory);
   bool is_host_locked(const void* memory, uint64_t bytes) const;
+
+  /// What is mapped rather than allocated; find() looks there too.
+  VirtualMemory virtual_memory;
 
  private:
   std::map<uint64_t, Block> blocks_;  ///< by address

@@ -29,17 +29,164 @@ struct BatchMemoryOp {
 };
 static_assert(sizeof(BatchMemoryOp) == 48 && offsetof(BatchMemoryOp, flags) == 24);
 
-// X(name, exported symbol, CUDA version that brought it, parameters). A name that stands twice has
-// two signatures or meanings: cuGetProcAddress gives the newest that is not newer than the version
-// asked for.
-#define CORUN_SIM_WORD_FUNCTIONS(X)                                           \
-  X(cuStreamWaitValue64, cuStreamWaitValue64_v2, 11070,                       \
-    (StreamHandle stream, DevicePtr address, uint64_t value, unsigned flags)) \
-  X(cuStreamWriteValue64, cuStreamWriteValue64_v2, 11070,                     \
-    (StreamHandle stream, DevicePtr address, uint64_t value, unsigned flags)) \
-  X(cuStreamBatchMemOp, cuStreamBatchMemOp_v2, 11070,                         \
+struct MemoryLocation {
+  int type;  ///< 1: device
+  int id;
+};
+inline constexpr int kLocationDevice = 1;
+
+/// CUmemAllocationProp.
+struct AllocationProperties {
+  int type;  ///< 1: pinned, the only one
+  int handle_types;
+  MemoryLocation location;
+  void* windows_attributes;
+  unsigned char flags[8];
+};
+static_assert(sizeof(AllocationProperties) == 32);
+inline constexpr int kAllocationPinned = 1;
+
+/// CUmemAccessDesc.
+struct AccessDescription {
+  MemoryLocation location;
+  int flags;  ///< 0 none, 1 read, 3 read and write
+};
+static_assert(sizeof(AccessDescription) == 12);
+
+/// CUmemPoolProps.
+struct PoolProperties {
+  int type;
+  int handle_types;
+  MemoryLocation location;
+  void* windows_attributes;
+  size_t most_bytes;
+  unsigned char reserved[56];
+};
+static_assert(sizeof(PoolProperties) == 88);
+
+/// CUmemPool_attribute: the release threshold, a uint64_t; those below it are int.
+enum class PoolAttribute : int {
+  kReuseFollowEvents = 1,
+  kReuseOpportunistic = 2,
+  kReuseDependencies = 3,
+  kReleaseThreshold = 4,
+};
+
+using ArrayHandle = struct ArrayObject*;
+
+/// CUDA_ARRAY_DESCRIPTOR.
+struct ArrayDescription {
+  size_t width;
+  size_t height;
+  unsigned format;
+  unsigned channels;
+};
+static_assert(sizeof(ArrayDescription) == 24);
+
+/// CUDA_ARRAY3D_DESCRIPTOR.
+struct Array3dDescription {
+  size_t width;
+  size_t height;
+  size_t depth;
+  unsigned format;
+  unsigned channels;
+  unsigned flags;
+};
+static_assert(sizeof(Array3dDescription) == 40);
+
+// X(name, exported symbol, CUDA version that brought it, parameters). A name with _v1 is what the
+// plain name meant before: cuGetProcAddress gives the newest meaning that is not newer than the
+// version asked for.
+#define CORUN_SIM_WORD_FUNCTIONS(X)                                                   \
+  X(cuStreamWaitValue64, cuStreamWaitValue64_v2, 11070,                               \
+    (StreamHandle stream, DevicePtr address, uint64_t value, unsigned flags))         \
+  X(cuStreamWriteValue64, cuStreamWriteValue64_v2, 11070,                             \
+    (StreamHandle stream, DevicePtr address, uint64_t value, unsigned flags))         \
+  X(cuStreamBatchMemOp, cuStreamBatchMemOp_v2, 11070,                                 \
+    (StreamHandle stream, unsigned count, BatchMemoryOp* operations, unsigned flags)) \
+  X(cuStreamWaitValue32_v1, cuStreamWaitValue32, 8000,                                \
+    (StreamHandle stream, DevicePtr address, uint32_t value, unsigned flags))         \
+  X(cuStreamWriteValue32_v1, cuStreamWriteValue32, 8000,                              \
+    (StreamHandle stream, DevicePtr address, uint32_t value, unsigned flags))         \
+  X(cuStreamBatchMemOp_v1, cuStreamBatchMemOp, 8000,                                  \
     (StreamHandle stream, unsigned count, BatchMemoryOp* operations, unsigned flags))
 
-#define CORUN_SIM_MORE_FUNCTIONS(X) CORUN_SIM_WORD_FUNCTIONS(X)
+#define CORUN_SIM_MEMORY_FUNCTIONS(X)                                                      \
+  X(cuMemAllocPitch, cuMemAllocPitch_v2, 3020,                                             \
+    (DevicePtr * address, size_t * pitch, size_t width, size_t height, unsigned element))  \
+  X(cuMemAllocManaged, cuMemAllocManaged, 6000,                                            \
+    (DevicePtr * address, size_t bytes, unsigned flags))                                   \
+  X(cuMemAllocHost, cuMemAllocHost_v2, 3020, (void** memory, size_t bytes))                \
+  X(cuMemcpy, cuMemcpy, 4000, (DevicePtr to, DevicePtr from, size_t bytes))                \
+  X(cuMemcpyAsync, cuMemcpyAsync, 4000,                                                    \
+    (DevicePtr to, DevicePtr from, size_t bytes, StreamHandle stream))                     \
+  X(cuMemsetD16, cuMemsetD16_v2, 3020, (DevicePtr to, unsigned short value, size_t count)) \
+  X(cuMemsetD16Async, cuMemsetD16Async, 3020,                                              \
+    (DevicePtr to, unsigned short value, size_t count, StreamHandle stream))               \
+  X(cuArrayCreate, cuArrayCreate_v2, 3020,                                                 \
+    (ArrayHandle * array, const ArrayDescription* description))                            \
+  X(cuArray3DCreate, cuArray3DCreate_v2, 3020,                                             \
+    (ArrayHandle * array, const Array3dDescription* description))                          \
+  X(cuArrayDestroy, cuArrayDestroy, 2000, (ArrayHandle array))
+
+#define CORUN_SIM_POOL_FUNCTIONS(X)                                                          \
+  X(cuMemPoolCreate, cuMemPoolCreate, 11020,                                                 \
+    (MemoryPoolHandle * pool, const PoolProperties* properties))                             \
+  X(cuMemPoolDestroy, cuMemPoolDestroy, 11020, (MemoryPoolHandle pool))                      \
+  X(cuMemPoolTrimTo, cuMemPoolTrimTo, 11020, (MemoryPoolHandle pool, size_t bytes))          \
+  X(cuMemPoolSetAttribute, cuMemPoolSetAttribute, 11020,                                     \
+    (MemoryPoolHandle pool, PoolAttribute attribute, void* value))                           \
+  X(cuMemPoolGetAttribute, cuMemPoolGetAttribute, 11020,                                     \
+    (MemoryPoolHandle pool, PoolAttribute attribute, void* value))                           \
+  X(cuDeviceGetDefaultMemPool, cuDeviceGetDefaultMemPool, 11020,                             \
+    (MemoryPoolHandle * pool, Device device))                                                \
+  X(cuDeviceGetMemPool, cuDeviceGetMemPool, 11020, (MemoryPoolHandle * pool, Device device)) \
+  X(cuDeviceSetMemPool, cuDeviceSetMemPool, 11020, (Device device, MemoryPoolHandle pool))   \
+  X(cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync, 11020,                                 \
+    (DevicePtr * address, size_t bytes, MemoryPoolHandle pool, StreamHandle stream))
+
+#define CORUN_SIM_VIRTUAL_FUNCTIONS(X)                                                           \
+  X(cuMemGetAllocationGranularity, cuMemGetAllocationGranularity, 10020,                         \
+    (size_t * bytes, const AllocationProperties* properties, int option))                        \
+  X(cuMemAddressReserve, cuMemAddressReserve, 10020,                                             \
+    (DevicePtr * address, size_t bytes, size_t alignment, DevicePtr wanted,                      \
+     unsigned long long flags))                                                                  \
+  X(cuMemAddressFree, cuMemAddressFree, 10020, (DevicePtr address, size_t bytes))                \
+  X(cuMemCreate, cuMemCreate, 10020,                                                             \
+    (uint64_t * handle, size_t bytes, const AllocationProperties* properties,                    \
+     unsigned long long flags))                                                                  \
+  X(cuMemRelease, cuMemRelease, 10020, (uint64_t handle))                                        \
+  X(cuMemRetainAllocationHandle, cuMemRetainAllocationHandle, 11000,                             \
+    (uint64_t * handle, void* address))                                                          \
+  X(cuMemMap, cuMemMap, 10020,                                                                   \
+    (DevicePtr address, size_t bytes, size_t offset, uint64_t handle, unsigned long long flags)) \
+  X(cuMemUnmap, cuMemUnmap, 10020, (DevicePtr address, size_t bytes))                            \
+  X(cuMemSetAccess, cuMemSetAccess, 10020,                                                       \
+    (DevicePtr address, size_t bytes, const AccessDescription* descriptions, size_t count))
+
+#define CORUN_SIM_CONTEXT_FUNCTIONS(X)                                                             \
+  X(cuCtxGetId, cuCtxGetId, 12000, (ContextHandle context, unsigned long long* id))                \
+  X(cuCtxGetApiVersion, cuCtxGetApiVersion, 3020, (ContextHandle context, unsigned* version))      \
+  X(cuCtxGetFlags, cuCtxGetFlags, 7000, (unsigned* flags))                                         \
+  X(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2, 11000, (Device device))                   \
+  X(cuStreamGetCtx, cuStreamGetCtx, 9020, (StreamHandle stream, ContextHandle * context))          \
+  X(cuStreamGetId, cuStreamGetId, 12000, (StreamHandle stream, unsigned long long* id))            \
+  X(cuStreamGetFlags, cuStreamGetFlags, 5050, (StreamHandle stream, unsigned* flags))              \
+  X(cuStreamGetPriority, cuStreamGetPriority, 5050, (StreamHandle stream, int* priority))          \
+  X(cuEventRecordWithFlags, cuEventRecordWithFlags, 11010,                                         \
+    (EventHandle event, StreamHandle stream, unsigned flags))                                      \
+  X(cuThreadExchangeStreamCaptureMode, cuThreadExchangeStreamCaptureMode, 10010,                   \
+    (CaptureMode * mode))                                                                          \
+  X(cuLaunchCooperativeKernel, cuLaunchCooperativeKernel, 9000,                                    \
+    (FunctionHandle function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, \
+     unsigned block_y, unsigned block_z, unsigned dynamic_shared_bytes, StreamHandle stream,       \
+     void** parameters))
+
+#define CORUN_SIM_MORE_FUNCTIONS(X) \
+  CORUN_SIM_WORD_FUNCTIONS(X)       \
+  CORUN_SIM_MEMORY_FUNCTIONS(X)     \
+  CORUN_SIM_POOL_FUNCTIONS(X)       \
+  CORUN_SIM_VIRTUAL_FUNCTIONS(X)    \
+  CORUN_SIM_CONTEXT_FUNCTIONS(X)
 
 }  // namespace corun::cuda

@@ -1,6 +1,7 @@
 // The objects behind the handles that the drop-in driver gives out.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -20,11 +21,21 @@ struct Context;
 
 /// What an operation does to memory when it completes.
 struct Action {
-  enum class Kind { kNone, kCopy, kFill8, kFill32, kClear, kLcgStep, kHostFunction, kFree };
+  enum class Kind {
+    kNone,
+    kCopy,
+    kFill8,
+    kFill16,
+    kFill32,
+    kClear,
+    kLcgStep,
+    kHostFunction,
+    kFree
+  };
   Kind kind = Kind::kNone;
   std::byte* to = nullptr;  ///< target; kLcgStep: the state
   const std::byte* from = nullptr;
-  uint64_t count = 0;  ///< bytes of kCopy, kFill8, kClear, words of kFill32 and kLcgStep
+  uint64_t count = 0;  ///< bytes of kCopy, kFill8, kClear, words of the others
   uint32_t value = 0;  ///< kFill...: the value; kLcgStep: the addend
   std::shared_ptr<std::vector<std::byte>> staged;  ///< owns `from` where that was pageable
   cuda::HostFunction function = nullptr;
@@ -64,6 +75,7 @@ struct Stream {
   bool blocking = true;  ///< synchronises with the legacy default stream
   int priority = 0;
   uint64_t last_op = 0;
+  uint64_t number = 0;  ///< as cuStreamGetId tells it; 0 until asked
   std::shared_ptr<Capture> capture;
 };
 
@@ -89,6 +101,12 @@ struct Module {
 
 struct Graph {
   std::vector<Node> nodes;
+};
+
+struct Pool {
+  cuda::Device device = 0;
+  bool is_default = false;
+  std::array<uint64_t, 5> attributes{0, 1, 1, 1, 0};  ///< by cuda::PoolAttribute
 };
 
 struct GraphExec {

@@ -1,43 +1,69 @@
-// cuGetProcAddress: every exported function by its plain name. This file pulls all of the driver
-// into the shared library; it is part of that alone.
+// cuGetProcAddress: every exported function by its plain name, as the version asked for knows it.
+// This file pulls all of the driver into the shared library; it is part of that alone.
 #include <algorithm>
-#include <cstring>
+#include <iterator>
 #include <string>
+#include <string_view>
 
 #include "core/environment.h"
 #include "simgpu/driver/api.h"
 #include "simgpu/driver/driver.h"
+#include "simgpu/driver/per_thread.h"
 
 namespace corun::simgpu::driver::api {
 
 namespace {
 
 struct Entry {
-  const char* name;    ///< as programs ask: without version suffix
-  const char* symbol;  ///< as exported
+  std::string_view name;  ///< as programs ask: without version suffix
+  const char* symbol;     ///< as exported
+  int since;              ///< CUDA version; 0: older than any that asks
   void* function;
 };
 
-#define CORUN_SIM_ENTRY(name, symbol, need, parameters) \
-  {#name, #symbol, reinterpret_cast<void*>(&api::name)},
-const Entry kEntries[] = {CORUN_CUDA_FUNCTIONS(CORUN_SIM_ENTRY)
-                              CORUN_SIM_MORE_FUNCTIONS(CORUN_SIM_ENTRY)};
-#undef CORUN_SIM_ENTRY
+// Functions of core/abi whose plain names had another meaning before.
+constexpr int since(std::string_view name) {
+  return name == "cuStreamWaitValue32" || name == "cuStreamWriteValue32" ? 11070 : 0;
+}
 
-void* find(const char* name) {
+constexpr std::string_view plain(std::string_view name) {
+  if (name.ends_with("_v1")) name.remove_suffix(3);
+  return name;
+}
+
+#define CORUN_SIM_ENTRY(name, symbol, need, parameters) \
+  {#name, #symbol, since(#name), reinterpret_cast<void*>(&api::name)},
+#define CORUN_SIM_MORE_ENTRY(name, symbol, version, parameters) \
+  {plain(#name), #symbol, version, reinterpret_cast<void*>(&api::name)},
+const Entry kEntries[] = {CORUN_CUDA_FUNCTIONS(CORUN_SIM_ENTRY)
+                              CORUN_SIM_MORE_FUNCTIONS(CORUN_SIM_MORE_ENTRY)};
+#undef CORUN_SIM_ENTRY
+#undef CORUN_SIM_MORE_ENTRY
+
+/// The newest meaning of `name` that a program for `version` knows; by exported symbol otherwise.
+const Entry* find(std::string_view name, int version) {
+  const Entry* best = nullptr;
   for (const Entry& entry : kEntries) {
-    if (std::strcmp(entry.name, name) == 0 || std::strcmp(entry.symbol, name) == 0) {
-      return entry.function;
-    }
+    if (entry.name != name || entry.since > version) continue;
+    if (best == nullptr || entry.since > best->since) best = &entry;
   }
-  return nullptr;
+  if (best != nullptr) return best;
+  const auto* by_symbol = std::find_if(
+      std::begin(kEntries), std::end(kEntries),
+      [&](const Entry& entry) { return entry.symbol == name && entry.since <= version; });
+  return by_symbol == std::end(kEntries) ? nullptr : by_symbol;
 }
 
 }  // namespace
 
-Code cuGetProcAddress(const char* name, void** function, int cuda_version, uint64_t) {
+Code cuGetProcAddress(const char* name, void** function, int cuda_version, uint64_t flags) {
+  constexpr uint64_t kPerThreadDefaultStream = 2;
   if (name == nullptr || function == nullptr) return Code::kInvalidValue;
-  *function = cuda_version >= 2000 ? find(name) : nullptr;
+  const Entry* entry = cuda_version >= 2000 ? find(name, cuda_version) : nullptr;
+  *function = entry == nullptr ? nullptr : entry->function;
+  if (entry != nullptr && flags == kPerThreadDefaultStream) {
+    if (void* form = per_thread_form(entry->symbol)) *function = form;
+  }
   if (*function != nullptr) return Code::kSuccess;
   if (environment("CORUN_LOG") == "debug") {
     say_once(std::string(name) + " is not simulated");
