@@ -15,23 +15,23 @@ namespace corun::client {
 /// What an operator changes of a workload; what is not given stays.
 struct WorkloadChange {
   std::string workload;  ///< "NAME", or "UID/NAME" for another user's
-  std::optional<ServiceClass> service_class;
-  std::optional<double> weight;                ///< above 0
-  std::optional<double> min_share;             ///< 0..1
-  std::optional<double> max_share;             ///< 0..1
-  std::optional<uint64_t> memory_limit_bytes;  ///< 0: none
-  std::optional<double> latency_target_us;     ///< 0: none
+  std::optional<ServiceClass> service_class{};
+  std::optional<double> weight{};                ///< above 0
+  std::optional<double> min_share{};             ///< 0..1
+  std::optional<double> max_share{};             ///< 0..1
+  std::optional<uint64_t> memory_limit_bytes{};  ///< 0: none
+  std::optional<double> latency_target_us{};     ///< 0: none
 };
 
 /// What is not given stays.
 struct SettingsChange {
-  std::optional<std::string> policy;
-  std::optional<uint32_t> linger_us;
-  std::optional<double> quantum_ms;
-  std::optional<double> quota_window_ms;
-  std::optional<uint32_t> wait_every_us;
-  std::optional<bool> gate_with_slices;
-  std::optional<double> max_burst_ms;
+  std::optional<std::string> policy{};
+  std::optional<uint32_t> linger_us{};
+  std::optional<double> quantum_ms{};
+  std::optional<double> quota_window_ms{};
+  std::optional<uint32_t> wait_every_us{};
+  std::optional<bool> gate_with_slices{};
+  std::optional<double> max_burst_ms{};
 };
 
 /// One thread at a time uses a Client. Every call's errors: those of the daemon as it said them

@@ -37,12 +37,12 @@ struct Decider {
 
 /// What an operator has changed of a workload, which outlives its sessions and the daemon.
 struct Override {
-  std::optional<ServiceClass> service_class;
-  std::optional<double> weight;
-  std::optional<double> min_share;
-  std::optional<double> max_share;
-  std::optional<uint64_t> memory_limit_bytes;  ///< 0: none
-  std::optional<double> latency_target_us;     ///< 0: none
+  std::optional<ServiceClass> service_class{};
+  std::optional<double> weight{};
+  std::optional<double> min_share{};
+  std::optional<double> max_share{};
+  std::optional<uint64_t> memory_limit_bytes{};  ///< 0: none
+  std::optional<double> latency_target_us{};     ///< 0: none
   bool operator==(const Override&) const = default;
 };
 /// What a workload asks for, as the operator has changed it.
