@@ -1,5 +1,5 @@
-// fake_shim SOCKET NAME CLASS [close]: joins, prints "session ID gate N", closes its gate if told
-// to, and lives until somebody kills it.
+// fake_shim SOCKET NAME CLASS [close|fork]: joins, closes its gate or forks a child that lives on,
+// prints "session ID gate N", and lives until somebody kills it.
 #include <fmt/core.h>
 
 #include <cstdio>
@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
                                                        : wire::WorkloadClass::kBestEffort));
   if (!shim.welcome()) return 1;
   const int gate = shim.page().hot.gate.load();
-  if (argc > 4) {
+  const std::string deed = argc > 4 ? argv[4] : "";
+  if (deed == "close") {
     if (gate < 0) return 3;
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -25,6 +26,9 @@ int main(int argc, char** argv) {
         static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
     page.burst.fetch_add(1);
     page.word = wire::kClosed;
+  }
+  if (deed == "fork" && fork() == 0) {
+    while (true) pause();
   }
   fmt::print("session {} gate {}\n", shim.reply().session, gate);
   std::fflush(stdout);
