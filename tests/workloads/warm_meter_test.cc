@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/stats/steady.h"
+
 namespace corun::synthetic {
 namespace {
 
@@ -19,6 +21,39 @@ TEST(WarmMeter, AStallMovesTheRateOfSerialWorkButNotWhatMustSettle) {
   meter.done(at_ms(1000));
   EXPECT_NEAR(meter.figures().rate, 10, 1e-9);
   EXPECT_NEAR(*meter.figures().settling, 100, 1e-9);
+}
+
+/// Windows until a warm-up with the harness's tolerance would end; `most` when it never does.
+template <typename Items>
+int windows_until_steady(Items items, int most) {
+  LongMeter meter;
+  stats::SteadyState steady(3, 0.02);
+  for (int i = 1; i < most; ++i) {
+    if (steady.add(*meter.add(items(i), std::chrono::milliseconds(500)).settling)) return i;
+  }
+  return most;
+}
+
+TEST(WarmMeter, ARateThatWaversByATenthSettles) {
+  const uint64_t wavering[] = {1040, 840, 870};  // as copies did on a machine with an H200
+  EXPECT_LT(windows_until_steady([&](int i) { return wavering[i % 3]; }, 20), 20);
+}
+
+TEST(WarmMeter, ASteadyRateSettlesAsFastAsItCan) {
+  EXPECT_EQ(windows_until_steady([](int) { return uint64_t{1000}; }, 20), 3);
+}
+
+TEST(WarmMeter, ARateThatStillClimbsDoesNotSettle) {
+  EXPECT_EQ(
+      windows_until_steady([](int i) { return uint64_t{100} * static_cast<uint64_t>(i); }, 20), 20);
+}
+
+TEST(WarmMeter, TheRateOfALongMeterIsThatOfItsLastWindow) {
+  LongMeter meter;
+  meter.add(100, std::chrono::seconds(1));
+  const WarmFigures figures = meter.add(300, std::chrono::seconds(1));
+  EXPECT_DOUBLE_EQ(figures.rate, 300);
+  EXPECT_DOUBLE_EQ(*figures.settling, 200);
 }
 
 TEST(WarmMeter, NothingDoneIsARateOfZero) {

@@ -16,7 +16,7 @@ Result<WarmFigures> Aggressor::warm(Nanos length) {
     items += count;
     return true;
   }));
-  return pipelined_figures(items, monotonic_now() - start);
+  return figures(items, monotonic_now() - start);
 }
 
 Result<WindowOutcome> Aggressor::run(const Window& window, Recorder& recorder) {

@@ -30,6 +30,10 @@ class Aggressor : public GpuWorkload {
   virtual uint32_t depth() const { return depth_for(options_.kernel_us); }
   /// Submits one piece.
   virtual Status submit(Pump& pump) = 0;
+  /// What a warm-up window says.
+  virtual WarmFigures figures(uint64_t items, Nanos elapsed) {
+    return pipelined_figures(items, elapsed);
+  }
   /// "61.2 TFLOP/s in FP32" for so many items a second.
   virtual std::string achieved(double items_per_s) const = 0;
 

@@ -171,7 +171,7 @@ void add_aggressor(CLI::App& root, RawOptions& raw) {
       ->check(CLI::Range(0.1, 8.0).description(""));
   app.add_option("--transfer-mib", aggressor.transfer_mib,
                  "dram: MiB of source and of target (default 4096); pcie: MiB of one copy "
-                 "(default 16)")
+                 "(default 64)")
       ->check(CLI::Range(1.0, 32768.0).description(""));
 }
 

@@ -56,7 +56,7 @@ struct AggressorOptions {
   double intensity = 1;     ///< share of time, above 0 and up to 1
   double kernel_us = 500;   ///< fp32, tensor, l2, dram
   double working_set = 0;   ///< l2: multiple of the L2 size; 0: 0.75
-  double transfer_mib = 0;  ///< dram: size of the copied buffer (0: 4096); pcie: of a copy (0: 16)
+  double transfer_mib = 0;  ///< dram: size of the copied buffer (0: 4096); pcie: of a copy (0: 64)
 };
 
 struct NoopOptions {

@@ -11,6 +11,13 @@ WarmFigures pipelined_figures(uint64_t items, Nanos elapsed) {
   return {.rate = rate, .settling = rate};
 }
 
+WarmFigures LongMeter::add(uint64_t items, Nanos elapsed) {
+  items_ += items;
+  elapsed_ += elapsed;
+  return {.rate = pipelined_figures(items, elapsed).rate,
+          .settling = pipelined_figures(items_, elapsed_).rate};
+}
+
 void SerialMeter::done(Instant now) {
   item_s_.push_back(to_seconds(now - last_));
   last_ = now;

@@ -19,6 +19,18 @@ struct WarmFigures {
 /// say little: a host that wakes late finds several pieces done at once.)
 WarmFigures pipelined_figures(uint64_t items, Nanos elapsed);
 
+/// Of work whose rate wavers from window to window although nothing warms up, as copies do that
+/// share the host's memory with the rest of the machine: the mean since the beginning must settle.
+/// It moves by less the longer the work goes on; a rate that still climbs keeps it moving.
+class LongMeter {
+ public:
+  WarmFigures add(uint64_t items, Nanos elapsed);
+
+ private:
+  uint64_t items_ = 0;
+  Nanos elapsed_{0};
+};
+
 /// Of items one after the other: the median time of an item must settle, which a stall now and then
 /// does not move.
 class SerialMeter {
