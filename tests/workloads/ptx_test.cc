@@ -55,5 +55,27 @@ TEST(Ptx, TheCostFileHasEveryKernelWithItsParameters) {
   }
 }
 
+/// A kernel of one launch of eight blocks an SM and what it took, from results/h200/first-readings.
+struct Reading {
+  const char* kernel;
+  double amount;  ///< iterations, times elements where the kernel has a `count`
+  double us;      ///< from the begin of one to the begin of the next
+};
+
+TEST(Ptx, TheCostsAreThoseThatWereMeasured) {
+  constexpr double kGapUs = 0.4;  // between kernels, of the GPU's profile
+  constexpr double kL2Elements = 45 * 1048576.0 / 16;
+  const Json costs = read_json_file(kFolder + "costs.json").value()["kernels"];
+  for (const Reading& reading :
+       {Reading{"corun_burn", 3571, 4e6 / 4006.73}, Reading{"corun_burn", 1781, 1e6 / 2000.09},
+        Reading{"corun_tensor", 572, 1e6 / 2044.86},
+        Reading{"corun_l2_read", 90 * kL2Elements, 1e6 / 1999.23}}) {
+    const Json& cost = costs[reading.kernel]["block_us"];
+    const double factor = cost["terms"][0]["factor"].get<double>();
+    const double us = cost["base"].get<double>() + factor * reading.amount + kGapUs;
+    EXPECT_NEAR(us, reading.us, 0.005 * reading.us) << reading.kernel << " " << reading.amount;
+  }
+}
+
 }  // namespace
 }  // namespace corun::synthetic
