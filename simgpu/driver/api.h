@@ -14,5 +14,8 @@ using namespace corun::cuda;  // the table's parameter lists name its types
 CORUN_CUDA_FUNCTIONS(CORUN_SIM_DECLARE)
 CORUN_SIM_MORE_FUNCTIONS(CORUN_SIM_DECLARE)
 #undef CORUN_SIM_DECLARE
+#define CORUN_SIM_DECLARE_LATER(name, version, parameters) Code name parameters __asm__(#name);
+CORUN_CUDA_LATER_FUNCTIONS(CORUN_SIM_DECLARE_LATER)
+#undef CORUN_SIM_DECLARE_LATER
 
 }  // namespace corun::simgpu::driver::api

@@ -40,7 +40,7 @@ Code cuInit(unsigned flags) {
 
 Code cuDriverGetVersion(int* version) {
   if (version == nullptr) return Code::kInvalidValue;
-  *version = kAbiVersion;
+  *version = wire::kCudaVersion;
   return Code::kSuccess;
 }
 

@@ -11,9 +11,10 @@ namespace corun::simgpu::driver::api {
 
 namespace {
 
-// Newest PTX that the driver of this ABI (CUDA 11.8) reads.
-constexpr int kPtxMajor = 7;
-constexpr int kPtxMinor = 8;
+// Newest PTX that a driver of CUDA 12.8 reads
+// (https://docs.nvidia.com/cuda/parallel-thread-execution/, release notes).
+constexpr int kPtxMajor = 8;
+constexpr int kPtxMinor = 7;
 // First bytes of the binary images: ELF (cubin) and NVIDIA's fat binary.
 constexpr unsigned char kElfMagic[4] = {0x7f, 'E', 'L', 'F'};
 constexpr unsigned char kFatbinMagic[4] = {0x50, 0xed, 0x55, 0xba};
@@ -51,7 +52,7 @@ Code read_image(const void* image, Module& module, std::string& error) {
   if (std::pair(module.ptx.version_major, module.ptx.version_minor) >
       std::pair(kPtxMajor, kPtxMinor)) {
     error = "PTX " + std::to_string(module.ptx.version_major) + "." +
-            std::to_string(module.ptx.version_minor) + " is newer than this driver's 7.8";
+            std::to_string(module.ptx.version_minor) + " is newer than this driver's 8.7";
     return Code::kUnsupportedPtxVersion;
   }
   return Code::kSuccess;

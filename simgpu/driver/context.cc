@@ -94,6 +94,7 @@ Entered::Entered() : driver(Driver::get()), lock(driver.mutex) {
     code_ = Code::kNotInitialized;
     return;
   }
+  driver.wait_until_unlocked(lock);
   std::vector<Context*>& stack = context_stack();
   if (!stack.empty() && driver.contexts.contains(stack.back())) context = stack.back();
   if (context == nullptr) {

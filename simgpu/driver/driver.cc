@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -57,6 +60,10 @@ Code to_cuda(wire::Code code) {
       return Code::kMpsMaxClientsReached;
     case wire::Code::kContextDead:
       return Code::kContextIsDestroyed;
+    case wire::Code::kIllegalState:
+      return Code::kIllegalState;
+    case wire::Code::kNotReady:
+      return Code::kNotReady;
   }
   return Code::kUnknown;
 }
@@ -327,6 +334,18 @@ void Driver::await_completion(Lock& lock) {
   const bool nothing = ring.head.load(std::memory_order_acquire) == seen;
   lock.lock();
   if (nothing && connection_ && !connection_->alive()) lose_server();
+}
+
+void Driver::wait_until_unlocked(Lock& lock) {
+  if (!connection_ || lost_ || forked_) return;
+  wire::Ring& ring = *connection_->ring();
+  while (ring.locked.load(std::memory_order_relaxed) != 0 && !lost_) {
+    lock.unlock();
+    const timespec limit{0, kLivenessMs * 1'000'000L};
+    syscall(SYS_futex, &ring.locked, FUTEX_WAIT, 1, &limit, nullptr, 0);
+    lock.lock();
+    if (!connection_->alive()) lose_server();
+  }
 }
 
 Code Driver::wait_for(Lock& lock, Context& context, uint64_t op) {

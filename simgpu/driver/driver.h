@@ -74,6 +74,8 @@ class Driver {
   cuda::Code wait_for_context(Lock& lock, Context& context);
   /// Waits for everything in flight, of all contexts.
   void wait_for_all(Lock& lock);
+  /// Stands still while the process is locked for a checkpoint.
+  void wait_until_unlocked(Lock& lock);
   /// The thread that runs host functions; from now on completions are taken in without calls.
   void start_host_thread();
   /// Whether all that `stream` depends on is done.

@@ -35,8 +35,11 @@ constexpr std::string_view plain(std::string_view name) {
   {#name, #symbol, since(#name), reinterpret_cast<void*>(&api::name)},
 #define CORUN_SIM_MORE_ENTRY(name, symbol, version, parameters) \
   {plain(#name), #symbol, version, reinterpret_cast<void*>(&api::name)},
-const Entry kEntries[] = {CORUN_CUDA_FUNCTIONS(CORUN_SIM_ENTRY)
-                              CORUN_SIM_MORE_FUNCTIONS(CORUN_SIM_MORE_ENTRY)};
+#define CORUN_SIM_LATER_ENTRY(name, version, parameters) \
+  {#name, #name, version, reinterpret_cast<void*>(&api::name)},
+const Entry kEntries[] = {CORUN_CUDA_FUNCTIONS(CORUN_SIM_ENTRY) CORUN_SIM_MORE_FUNCTIONS(
+    CORUN_SIM_MORE_ENTRY) CORUN_CUDA_LATER_FUNCTIONS(CORUN_SIM_LATER_ENTRY)};
+#undef CORUN_SIM_LATER_ENTRY
 #undef CORUN_SIM_ENTRY
 #undef CORUN_SIM_MORE_ENTRY
 

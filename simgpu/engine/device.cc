@@ -118,6 +118,9 @@ void Device::remove_client(ClientId client, Instant now) {
   for (auto& [id, context] : state_->contexts) {
     if (context->client->id == client) own.push_back(context.get());
   }
+  Client& owner = state_->clients.at(client);
+  owner.memory_bytes += owner.parked_bytes;  // dropping the contexts returns all of it
+  state_->memory_used += owner.parked_bytes;
   for (Context* context : own) state_->drop_context(*context, t);
   CORUN_CHECK(state_->clients.erase(client) == 1, "unknown client");
   state_->end_changes(t);

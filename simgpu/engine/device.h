@@ -117,6 +117,11 @@ class Device {
   void free(AllocationId allocation);
   MemoryInfo memory() const;
   uint64_t memory_of(ClientId client) const;
+  /// The client's memory leaves the device, but for `left` bytes; unpark() brings it back. Between
+  /// them the client may only be removed. Precondition: it has no work.
+  void park(ClientId client, uint64_t left);
+  /// Errors (failed): the device's memory does not hold it; the client stays parked.
+  Status unpark(ClientId client);
 
   // --- what NVML tells ---
   /// Readings at `now`; asking changes nothing that anybody can see.

@@ -52,6 +52,21 @@ void Device::free(AllocationId allocation) {
   state_->allocations.erase(it);
 }
 
+void Device::park(ClientId client, uint64_t left) {
+  Client& owner = state_->clients.at(client);
+  CORUN_CHECK(owner.parked_bytes == 0, "the client is parked already");
+  if (owner.memory_bytes <= left) return;
+  owner.parked_bytes = owner.memory_bytes - left;
+  state_->return_memory(owner, owner.parked_bytes);
+}
+
+Status Device::unpark(ClientId client) {
+  Client& owner = state_->clients.at(client);
+  CORUN_TRY(state_->take_memory(owner, owner.parked_bytes));
+  owner.parked_bytes = 0;
+  return {};
+}
+
 void Device::set_memory_limit(ClientId client, uint64_t bytes) {
   state_->clients.at(client).memory_limit = bytes;
 }

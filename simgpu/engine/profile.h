@@ -45,6 +45,10 @@ struct Profile {
   Nanos timeslice_settle{0};  ///< slices set earlier after a group's begin have no effect
   Nanos control_time{0};      ///< how long a call that sets a slice or preempts takes
 
+  double park_bytes_per_s = 0;     ///< device to host memory, by the driver's checkpoint calls
+  double restore_bytes_per_s = 0;  ///< and back
+  uint64_t park_left_bytes = 0;    ///< what a parked process keeps on the device
+
   double idle_w = 0;
   double context_w = 0;  ///< added while any context exists (clocks are up)
   double power_limit_w = 0;

@@ -30,7 +30,8 @@ struct Client {
   ClientId id;
   uint64_t memory_bytes = 0;
   uint64_t memory_limit = UINT64_MAX;
-  Nanos gone_busy{0};  // of its contexts that are gone
+  uint64_t parked_bytes = 0;  // not on the device
+  Nanos gone_busy{0};         // of its contexts that are gone
   double gone_sm_ns = 0;
 };
 

@@ -45,7 +45,7 @@ Code nvmlSystemGetDriverVersion(char* version, unsigned length) {
 
 Code nvmlSystemGetCudaDriverVersion(int* version) {
   if (version == nullptr) return Code::kInvalidArgument;
-  *version = cuda::kAbiVersion;
+  *version = wire::kCudaVersion;
   return Code::kSuccess;
 }
 

@@ -18,6 +18,7 @@ constexpr uint64_t kOpBits = 40;
 constexpr uint64_t kSerialBits = 12;
 constexpr uint32_t kMaxSessions = 1u << 12;
 constexpr uint64_t kMaxGraphNodesOfSession = 1u << 20;
+constexpr size_t kMostHeld = 1024;  // packets of a locked process, sent before it knew
 
 uint64_t make_tag(const Session& session, uint64_t op_id) {
   const uint64_t serial = session.serial & ((1u << kSerialBits) - 1);
@@ -70,6 +71,7 @@ void Node::disconnect(Session& session, Instant now) {
     if (context.own_group) devices_[context.device].remove_group(context.own_group, now);
   }
   std::erase(dirty_rings_, &session);
+  std::erase(broken_, &session);
   sessions_[session.slot].reset();
 }
 
@@ -105,6 +107,7 @@ const Node::Handler* Node::handler(wire::Type type) {
       {Type::kMpsTerminate, &Node::on_mps_terminate},
       {Type::kMemoryAccess, &Node::on_memory_access},
       {Type::kGroupControl, &Node::on_group_control},
+      {Type::kCheckpoint, &Node::on_checkpoint},
   };
   const auto found = handlers.find(type);
   return found == handlers.end() ? nullptr : &found->second;
@@ -117,6 +120,11 @@ Status Node::handle(Session& session, const wire::Packet& packet, Instant now) {
   }
   const Handler* handler = Node::handler(type);
   if (handler == nullptr) return failed("message that clients do not send");
+  if (must_wait(session, packet)) {
+    if (session.held.size() >= kMostHeld) return failed("goes on while it is locked");
+    session.held.emplace_back(packet.bytes().begin(), packet.bytes().end());
+    return {};
+  }
   return (this->**handler)(session, packet, now);
 }
 
@@ -281,6 +289,7 @@ void Node::advance(Instant now) {
     device.advance(now, completions_);
     for (const Completion& completion : completions_) route(completion);
   }
+  if (!steps_.empty()) work_on_steps(now);
   for (Session* session : dirty_rings_) session->ring->publish();
   dirty_rings_.clear();
 }
@@ -290,6 +299,9 @@ std::optional<Instant> Node::next_event() const {
   for (const Device& device : devices_) {
     const std::optional<Instant> next = device.next_event();
     if (next && (!earliest || *next < *earliest)) earliest = next;
+  }
+  for (const CheckpointCall& step : steps_) {
+    if (step.due && (!earliest || *step.due < *earliest)) earliest = step.due;
   }
   return earliest;
 }
@@ -380,7 +392,11 @@ void Node::record(Session& session, const wire::Completion& completion) {
   }
 }
 
-std::vector<Session*> Node::take_broken() { return std::exchange(broken_, {}); }
+std::vector<Session*> Node::take_broken() {
+  std::sort(broken_.begin(), broken_.end());
+  broken_.erase(std::unique(broken_.begin(), broken_.end()), broken_.end());
+  return std::exchange(broken_, {});
+}
 
 void Node::kill_context(Session& session, uint32_t id, wire::Code code, Instant now) {
   SessionContext& context = session.contexts.at(id);

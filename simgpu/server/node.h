@@ -70,6 +70,7 @@ class Node final : private Words {
   Status on_graph_destroy(Session& session, const wire::Packet& packet, Instant now);
   Status on_memory_access(Session& session, const wire::Packet& packet, Instant now);
   Status on_group_control(Session& session, const wire::Packet& packet, Instant now);
+  Status on_checkpoint(Session& session, const wire::Packet& packet, Instant now);
   Status on_submit(Session& session, const wire::Packet& packet, Instant now);
   Status on_host_done(Session& session, const wire::Packet& packet, Instant now);
   Status on_mps_register(Session& session, const wire::Packet& packet, Instant now);
@@ -86,6 +87,17 @@ class Node final : private Words {
   std::optional<uint64_t> read(const Word& word) override;
   bool write(const Word& word, uint64_t value) override;
   const Session* owner(const Word& word) const;
+  // --- checkpoints (node_checkpoint.cc) ---
+  Session* session_of_process(int pid) const;
+  wire::Code begin_step(Session& target, CheckpointCall& call, Instant now);
+  void work_on_steps(Instant now);
+  /// Nothing: not yet done.
+  std::optional<wire::Code> finish_step(Session& target, const CheckpointCall& call, Instant now);
+  Status unlock(Session& target, Instant now);
+  bool drained(const Session& session) const;
+  uint64_t device_memory_of(const Session& session) const;
+  /// Whether the packet must wait until the process is unlocked.
+  static bool must_wait(const Session& session, const wire::Packet& packet);
   wire::DeviceInfo describe(uint32_t device) const;
   void route(const Completion& completion);
   void record(Session& session, const wire::Completion& completion);
@@ -110,6 +122,7 @@ class Node final : private Words {
   std::vector<const KernelCost*> kernels_;  ///< by kernel id - 1
   std::map<const KernelCost*, uint32_t> kernel_ids_;
   std::vector<Completion> completions_;
+  std::vector<CheckpointCall> steps_;
   std::vector<Session*> dirty_rings_;  ///< with records to publish
   std::vector<Session*> broken_;
 };

@@ -15,8 +15,8 @@ constexpr uint64_t kMostTimesliceUs = 100'000'000;
 constexpr size_t kMaxContexts = 64;           // of one process
 constexpr size_t kMaxStreams = 16384;         // of one process
 constexpr size_t kMaxAllocations = 1u << 18;  // of one process
-// The drop-ins answer the functions of core/abi, that is those of this driver branch.
-constexpr char kDriverVersion[] = "520.61.05";
+// The branch that brought the newest functions of the drop-ins, those of checkpoints.
+constexpr char kDriverVersion[] = "570.86.10";
 
 template <typename T>
 std::span<const std::byte> bytes_of(const T& value) {

@@ -25,6 +25,8 @@ class RingWriter {
   bool push(const wire::Completion& record);
   /// Shows what was pushed and wakes the client if it sleeps.
   void publish();
+  /// Lets the client's calls stand still, or go on.
+  void set_locked(bool locked);
 
  private:
   RingWriter() = default;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/abi/cuda.h"
 #include "core/fd.h"
 #include "simgpu/engine/device.h"
 #include "simgpu/server/ring_writer.h"
@@ -61,6 +62,10 @@ struct Session {
   bool closing = false;
   Fd passed;  ///< came with the packet that is handled now
   Fd memory;  ///< the client's /proc/self/mem, once it gave it
+  cuda::ProcessState state = cuda::ProcessState::kRunning;
+  bool stepping = false;  ///< a step of a checkpoint is under way
+  /// Packets that came while the process was locked, as they are, with their times.
+  std::vector<std::vector<std::byte>> held;
   wire::Hello hello;
   std::optional<RingWriter> ring;
   MpsDaemon* mps = nullptr;       ///< as its client, control daemon or server
@@ -74,6 +79,15 @@ struct Session {
   uint64_t graph_nodes = 0;  ///< in all graphs
   uint64_t last_op_id = 0;
   std::array<SessionOp, wire::kMaxOutstanding> ops;
+};
+
+/// A step of a checkpoint under way, and who waits for it.
+struct CheckpointCall {
+  uint32_t target_slot = 0, target_serial = 0;
+  uint32_t caller_slot = 0, caller_serial = 0;
+  wire::Header header;
+  wire::CheckpointStep step{};
+  std::optional<Instant> due;  ///< kLock: when it gives up; else when it is done
 };
 
 /// A registered MPS control daemon and its clients.

@@ -104,6 +104,14 @@ Status check_control(Bytes bytes, size_t) {
   return {};
 }
 
+Status check_checkpoint(Bytes bytes, size_t) {
+  const auto checkpoint = read_struct<Checkpoint>(bytes);
+  if (static_cast<uint32_t>(checkpoint.step) >= kCheckpointStepCount) {
+    return failed("unknown step of a checkpoint");
+  }
+  return {};
+}
+
 Status check_graph(Bytes bytes, size_t) {
   if (read_struct<GraphCreate>(bytes).nodes > kMaxGraphNodes) {
     return failed("too many nodes in a graph");
@@ -153,6 +161,7 @@ constexpr Rule kRules[] = {
     {Type::kMpsTerminate, sizeof(MpsTerminate), false, nothing_to_check},
     {Type::kMemoryAccess, sizeof(MemoryAccess), false, nothing_to_check},
     {Type::kGroupControl, sizeof(GroupControl), false, check_control},
+    {Type::kCheckpoint, sizeof(Checkpoint), false, check_checkpoint},
 };
 
 }  // namespace

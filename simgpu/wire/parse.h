@@ -15,6 +15,7 @@ namespace corun::simgpu::wire {
 class Packet {
  public:
   const Header& header() const { return header_; }
+  std::span<const std::byte> bytes() const { return bytes_; }
   /// The packet as its type's struct. Precondition: T belongs to header().type.
   template <typename T>
   T as() const {

@@ -20,6 +20,8 @@ namespace corun::simgpu::wire {
 
 inline constexpr uint32_t kMagic = 0x75677363;  // "csgu"
 inline constexpr uint16_t kVersion = 1;
+/// The CUDA version of the simulated drivers: that of their newest functions, the checkpoint calls.
+inline constexpr int kCudaVersion = 12080;
 inline constexpr size_t kMaxPacket = 8192;
 inline constexpr uint32_t kMaxParamBytes = 4096;
 inline constexpr uint32_t kMaxName = 1024;
@@ -52,6 +54,7 @@ enum class Type : uint16_t {
   kMpsTerminate,
   kMemoryAccess,
   kGroupControl,
+  kCheckpoint,
   // client to server, fire and forget
   kGraphNode = 64,
   kGraphDestroy,
@@ -75,8 +78,10 @@ enum class Code : uint32_t {
   kMpsTerminated,   ///< the context is dead: terminate_client
   kMpsRefused,      ///< the MPS server takes no more clients
   kContextDead,     ///< the context is dead for another client's fault (shared by MPS)
+  kIllegalState,    ///< kCheckpoint: not in the state that the step needs
+  kNotReady,        ///< kCheckpoint: the process's work did not end in time
 };
-inline constexpr uint32_t kCodeCount = 11;
+inline constexpr uint32_t kCodeCount = 13;
 
 struct Header {
   uint32_t size = 0;  ///< of the whole packet
@@ -299,6 +304,21 @@ struct GroupState {
 };
 static_assert(sizeof(GroupState) == 24);
 
+/// The driver's checkpoint calls.
+enum class CheckpointStep : uint32_t { kGetState = 0, kLock, kCheckpoint, kRestore, kUnlock };
+inline constexpr uint32_t kCheckpointStepCount = 5;
+
+/// Steps of another process (or the caller itself) to host memory and back. The reply comes when
+/// the step is done; its `count` is the process's cuda::ProcessState.
+struct Checkpoint {
+  Header header;
+  int32_t pid = 0;
+  CheckpointStep step{};
+  uint32_t timeout_ms = 0;  ///< kLock: 0 waits for ever
+  uint32_t reserved = 0;
+};
+static_assert(sizeof(Checkpoint) == 40);
+
 struct GraphCreate {
   Header header;
   uint32_t context = 0;
@@ -377,10 +397,12 @@ struct Completion {
 static_assert(sizeof(Completion) == 32);
 
 /// Shared memory of one client: the server writes records and `head`, the client writes `tail`.
-/// `head` is also the futex that a waiting client sleeps on (`waiters` > 0).
+/// `head` is also the futex that a waiting client sleeps on (`waiters` > 0). While `locked` is not
+/// 0 (a futex too) the process's calls stand still: it is locked for a checkpoint.
 struct Ring {
   alignas(64) std::atomic<uint32_t> head;
   std::atomic<uint32_t> waiters;
+  std::atomic<uint32_t> locked;
   alignas(64) std::atomic<uint32_t> tail;
   alignas(64) Completion records[kRingRecords];
 };

@@ -10,8 +10,11 @@ namespace corun::simgpu::testing {
 class DropIn : public ::testing::Test {
  public:
   static void SetUpTestSuite() {
-    static SimulatedNode node;
-    for (const auto& [name, value] : node.environment()) setenv(name.c_str(), value.c_str(), 1);
+    for (const auto& [name, value] : node().environment()) setenv(name.c_str(), value.c_str(), 1);
+  }
+  static SimulatedNode& node() {
+    static SimulatedNode one;
+    return one;
   }
   void SetUp() override {
     gpu_ = std::make_unique<Fixture>();

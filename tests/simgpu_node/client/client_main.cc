@@ -65,6 +65,20 @@ int until_fault() {
   return report(name_of(code));
 }
 
+/// A step and a line, again and again; holds `mib` MiB. Ends with its result after `ticks`.
+int tick(uint64_t mib, int ticks) {
+  Fixture gpu;
+  cu::DevicePtr memory = 0;
+  if (gpu.code == cu::Code::kSuccess) gpu.code = gpu.driver.cuMemAlloc(&memory, mib << 20);
+  if (gpu.code != cu::Code::kSuccess) return report(name_of(gpu.code));
+  for (int i = 0; i < ticks; ++i) {
+    gpu.launch_burn(2000);
+    if (gpu.driver.cuStreamSynchronize(gpu.stream) != cu::Code::kSuccess) break;
+    report("tick");
+  }
+  return report(gpu.read_state() == stepped(0, 0, ticks) ? "right" : "wrong");
+}
+
 int fork_and_use() {
   Fixture gpu;
   const pid_t child = fork();
@@ -90,7 +104,9 @@ int main(int argc, char** argv) {
   if (verb == "busy") return hold(number(2), true);
   if (verb == "spin") return spin(number(2), number(3));
   if (verb == "until-fault") return until_fault();
+  if (verb == "tick") return tick(number(2), static_cast<int>(number(3)));
   if (verb == "fork") return fork_and_use();
-  fmt::print(stderr, "usage: simgpu_client hold|busy MIB | spin US MS | until-fault | fork\n");
+  fmt::print(stderr,
+             "usage: simgpu_client hold|busy MIB | spin US MS | until-fault | tick MIB N | fork\n");
   return 2;
 }
