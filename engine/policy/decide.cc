@@ -127,6 +127,7 @@ class Difference {
   void close_turn(SessionState& in_force, const Want& want, size_t i) {
     if (want.turn_open || !in_force.turn_open) return;
     in_force.turn_open = false;
+    in_force.turn_ended = now_;
     actions_.push_back({SetTurn{in_force.id, false}, why_turn(state_, view_, plan_, i)});
   }
 
@@ -216,7 +217,8 @@ std::optional<Instant> next_turn(const State& state) {
   if (state.sessions.empty() || (state.sessions.size() == 1 && !state.turns)) return std::nullopt;
   Instant next = state.last_tick + kTickEvery;
   if (state.turns) next = std::min(next, state.turn_until);
-  if (state.turns && state.contested) next = std::min(next, state.last_tick + kTickInTurns);
+  const bool rotate = state.settings.kind == PolicyKind::kRotate;
+  if (state.turns && !rotate) next = std::min(next, state.last_tick + kTickInTurns);
   return next;
 }
 

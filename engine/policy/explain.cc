@@ -61,6 +61,9 @@ std::string why_slice(const View& view, const Plan& plan, size_t session) {
           "slice {} us: {} wait at most this long, and its {} contexts would waste "
           "shorter ones",
           want.slice_us, critical(view), view.sessions[session].groups);
+    case SliceWhy::kHeldBack:
+      return fmt::format("slice {} us: its turn is over, what it has begun ends in few slices",
+                         want.slice_us);
     case SliceWhy::kBesideCritical:
       return fmt::format(
           "slice {} us: {} wait at most this long, and {} share the rest without "
@@ -109,8 +112,14 @@ std::string why_turn(const State& state, const View& view, const Plan& plan, siz
   const SessionView& one = view.sessions[session];
   if (!state.turns)
     return fmt::format("open: {} need no turns", sessions(view.active_others, "working"));
-  if (!one.active && plan.wants[session].turn_open && !has_turn(state, *one.state)) {
-    return fmt::format("open: no work for {:.0f} s, it is not held back", to_seconds(kIdleAfter));
+  if (!one.active) {
+    return plan.wants[session].turn_open
+               ? fmt::format("open for {} to see whether it has work after all",
+                             format_duration(state.turn_until - state.turn_since))
+               : fmt::format(
+                     "held back while {} take turns: no work for {:.0f} s, its next launch "
+                     "gets it a turn",
+                     sessions(view.active_others, "working"), to_seconds(kIdleAfter));
   }
   const double share = 100 * plan.turn_shares[one.workload];
   if (plan.wants[session].turn_open) {

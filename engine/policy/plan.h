@@ -19,6 +19,7 @@ enum class SliceWhy {
   kCriticalShared,   ///< the same among several latency-critical sessions
   kPreempted,        ///< as short as can be
   kPreemptedGroups,  ///< short, but several channel groups would waste shorter ones
+  kHeldBack,         ///< its turn is over; what it has begun has to end
   kBesideCritical,   ///< short, since nothing else can hold sessions back
   kIdleBesideCritical,
 };

@@ -21,6 +21,10 @@ constexpr double kSameShare = 0.01;
 constexpr Nanos kTurnRound = std::chrono::milliseconds(100);
 constexpr Nanos kShortestTurn = std::chrono::milliseconds(20);
 constexpr Nanos kShortestQuotaTurn = std::chrono::milliseconds(5);
+/// An idle session loses the others half a percent at most.
+constexpr Nanos kProbe = std::chrono::milliseconds(5);
+constexpr Nanos kProbeAfter = std::chrono::seconds(1);
+constexpr Nanos kRotationProbe = std::chrono::milliseconds(200);
 constexpr Nanos kShortestRotation = std::chrono::seconds(1);
 
 bool gates_in_use(const Settings& settings) {
@@ -46,28 +50,27 @@ std::vector<double> shares_of(const View& view, bool minima, Counts counts) {
   return shares;
 }
 
-/// Turns for all active sessions that `holds` says can be held back, by the plan's shares.
-template <typename Holds>
-void plan_turns(const View& view, State& state, Instant now, const TurnRules& rules, Holds holds,
+/// Turns for all sessions that are not latency-critical, by the plan's shares.
+void plan_turns(const View& view, State& state, Instant now, const TurnRules& rules, bool caps,
                 Plan& plan) {
-  std::vector<TurnUnit> units;
-  for (size_t i = 0; i < view.workloads.size(); ++i) {
-    TurnUnit unit{
-        view.workloads[i].key, plan.shares[i], view.workloads[i].spec->max_share, false, {}};
-    if (rules.probe_after.count() > 0) {
-      unit.cap = 1;
-      unit.probe = view.workloads[i].active_sessions == 0;
-    }
-    units.push_back(std::move(unit));
+  std::vector<TurnUnit> units(view.workloads.size());
+  for (size_t i = 0; i < units.size(); ++i) {
+    units[i].workload = view.workloads[i].key;
+    units[i].share = plan.shares[i];
+    units[i].cap = caps ? view.workloads[i].spec->max_share : 1;
   }
   for (const SessionView& session : view.sessions) {
-    if (holds(session)) units[session.workload].sessions.push_back(session.state);
+    if (view.workloads[session.workload].critical) continue;
+    TurnUnit& unit = units[session.workload];
+    (session.active ? unit.sessions : unit.idle).push_back(session.state);
+    if (!session.active) session.state->wants = false;
   }
-  std::erase_if(units, [](const TurnUnit& unit) { return unit.sessions.empty(); });
+  std::erase_if(units,
+                [](const TurnUnit& unit) { return unit.sessions.empty() && unit.idle.empty(); });
   take_turns(state, units, rules, now);
   plan.turn_shares = plan.shares;
   for (size_t i = 0; i < view.sessions.size(); ++i) {
-    if (!holds(view.sessions[i])) continue;
+    if (view.workloads[view.sessions[i].workload].critical) continue;
     plan.wants[i].armed |= wire::kArmedTurn;
     plan.wants[i].turn_open = has_turn(state, *view.sessions[i].state);
   }
@@ -146,7 +149,7 @@ bool needs_turns(const View& view, const Backend& backend, const Plan& plan) {
 }
 
 TurnRules rules_of(const Settings& settings) {
-  TurnRules rules{kShortestTurn, kTurnRound, settings.quota_window, false, {}};
+  TurnRules rules{kShortestTurn, kTurnRound, settings.quota_window, false, kProbe, kProbeAfter};
   if (settings.kind == PolicyKind::kQuota) {
     rules.shortest = kShortestQuotaTurn;
     rules.round = settings.quota_window;
@@ -166,13 +169,13 @@ void plan_by_share_of(const View& view, State& state, Instant now, bool minima, 
     stop_turns(state);
     return;
   }
-  plan_turns(
-      view, state, now, rules_of(state.settings),
-      [](const SessionView& session) { return session.active; }, plan);
+  plan_turns(view, state, now, rules_of(state.settings), true, plan);
 }
 
-/// Slices beside latency-critical sessions: theirs long, the others' as short as is sensible.
-void plan_critical_slices(const View& view, bool turns, Plan& plan) {
+/// Slices beside latency-critical sessions: theirs long, the others' as short as is sensible. A
+/// session whose turn is over gets a longer one than the next: of two with 1 us, what is left of a
+/// kernel would take a switch for every us.
+void plan_critical_slices(const View& view, const State& state, bool turns, Plan& plan) {
   const size_t others = view.sessions.size() - view.critical_sessions;
   for (size_t i = 0; i < view.sessions.size(); ++i) {
     const SessionView& session = view.sessions[i];
@@ -184,6 +187,9 @@ void plan_critical_slices(const View& view, bool turns, Plan& plan) {
     } else if (!session.active && others > 1) {
       want.slice_us = kShortSliceUs;
       want.slice_why = SliceWhy::kIdleBesideCritical;
+    } else if (turns && !has_turn(state, *session.state)) {
+      want.slice_us = kShortSliceUs;
+      want.slice_why = SliceWhy::kHeldBack;
     } else if (session.groups > 1) {
       want.slice_us = kShortSliceUs;
       want.slice_why = SliceWhy::kPreemptedGroups;
@@ -207,21 +213,17 @@ void plan_beside_critical(const View& view, State& state, Instant now, Plan& pla
   });
   // Slices of 1 us between two sessions would waste nearly everything (7.6 % are left at 50 us,
   // measured, results/h200/first-readings), so with slices it is one session at a time.
-  const bool turns = backend.gate && ((backend.slices && view.active_others > 1) ||
-                                      needs_turns(view, backend, plan));
-  if (backend.slices && view.sessions.size() > 1) plan_critical_slices(view, turns, plan);
-  if (!turns) {
+  const size_t others = view.sessions.size() - view.critical_sessions;
+  const bool turns = backend.gate && view.active_others > 0 &&
+                     ((backend.slices && others > 1) || needs_turns(view, backend, plan));
+  if (turns) {
+    TurnRules rules = rules_of(state.settings);
+    rules.singly = backend.slices;
+    plan_turns(view, state, now, rules, true, plan);
+  } else {
     stop_turns(state);
-    return;
   }
-  TurnRules rules = rules_of(state.settings);
-  rules.singly = backend.slices;
-  plan_turns(
-      view, state, now, rules,
-      [&view](const SessionView& session) {
-        return session.active && !view.workloads[session.workload].critical;
-      },
-      plan);
+  if (backend.slices && view.sessions.size() > 1) plan_critical_slices(view, state, turns, plan);
 }
 
 }  // namespace
@@ -247,8 +249,7 @@ void plan_by_share(const View& view, State& state, Instant now, Plan& plan) {
 }
 
 void plan_rotation(const View& view, State& state, Instant now, Plan& plan) {
-  const auto all = [](const WorkloadView& one) { return one.sessions > 0; };
-  plan.shares = shares_of(view, false, all);
+  plan.shares = shares_of(view, false, [](const WorkloadView& one) { return one.sessions > 0; });
   if (view.workloads.size() < 2 || !state.settings.backend.gate) {
     stop_turns(state);
     return;
@@ -257,9 +258,9 @@ void plan_rotation(const View& view, State& state, Instant now, Plan& plan) {
   rules.shortest = std::max(kShortestRotation, state.settings.quantum);
   rules.round = static_cast<int64_t>(view.workloads.size()) * rules.shortest;
   rules.window = rules.round;
+  rules.probe = kRotationProbe;
   rules.probe_after = 10 * rules.shortest;
-  plan_turns(
-      view, state, now, rules, [](const SessionView&) { return true; }, plan);
+  plan_turns(view, state, now, rules, false, plan);
 }
 
 void plan_memory(const View& view, Plan& plan) {

@@ -142,6 +142,7 @@ struct SessionState {
   Instant last_active{};  ///< last tick in which launches or GPU time rose; the join at first
   /// It showed work since its last turn began. Held back, it counts as active for that.
   bool wants = true;
+  Instant turn_ended{};   ///< since when it is held back
   uint32_t slice_us = 0;  ///< as ordered; 0: nothing ordered yet
   uint32_t armed = 0;
   uint32_t wait_every_us = 0;
@@ -157,7 +158,6 @@ struct SessionState {
 struct TurnAccount {
   double budget_ms = 0;        ///< left of its max_share in this quota window
   SessionId last_session = 0;  ///< whose turn it was last, where sessions take turns singly
-  Instant last_held{};         ///< when its last turn ended
 };
 
 /// Bursts of a latency-critical workload since its leak was last judged.

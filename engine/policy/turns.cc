@@ -1,6 +1,7 @@
 #include "engine/policy/turns.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/check.h"
 
@@ -9,7 +10,6 @@ namespace corun::policy {
 namespace {
 
 constexpr double kLeastBudgetMs = 1;
-constexpr Nanos kProbe = std::chrono::milliseconds(200);
 
 bool wants(const TurnUnit& unit) {
   return std::any_of(unit.sessions.begin(), unit.sessions.end(),
@@ -71,7 +71,6 @@ void refill(State& state, std::span<const TurnUnit> units, const TurnRules& rule
     const auto [at, fresh] = state.turn_accounts.try_emplace(*unit.workload);
     TurnAccount& account = at->second;
     if (fresh) account.budget_ms = full;
-    if (fresh) account.last_held = now;
     account.budget_ms =
         std::min(std::max(full, kLeastBudgetMs), account.budget_ms + windows * full);
   }
@@ -86,21 +85,26 @@ bool is_holder(const State& state, const SessionState& session) {
          (state.turn_session == 0 || state.turn_session == session.id);
 }
 
+/// When the holder of the present turn last showed work, or nothing if it is gone.
+std::optional<Instant> worked_last(const State& state, const TurnUnit& unit) {
+  std::optional<Instant> worked;
+  for (const auto* sessions : {&unit.sessions, &unit.idle}) {
+    for (const SessionState* session : *sessions) {
+      if (!is_holder(state, *session)) continue;
+      worked = std::max(worked.value_or(state.turn_since), session->last_active);
+    }
+  }
+  return worked;
+}
+
 /// The present turn goes on: its holder is there, has time left, and works.
 bool goes_on(const State& state, std::span<const TurnUnit> units, Instant now) {
-  if (now >= state.turn_until) return false;
-  if (state.turn_of.empty()) return false;
+  if (now >= state.turn_until || state.turn_of.empty()) return false;
   for (const TurnUnit& unit : units) {
     if (*unit.workload != state.turn_of) continue;
     if (capped(unit) && state.turn_accounts.at(*unit.workload).budget_ms <= 0) return false;
-    Instant worked = state.turn_since;
-    bool there = false;
-    for (const SessionState* session : unit.sessions) {
-      if (!is_holder(state, *session)) continue;
-      there = true;
-      worked = std::max(worked, session->last_active);
-    }
-    return there && (!state.contested || state.last_tick - worked < kIdleTurn);
+    const std::optional<Instant> worked = worked_last(state, unit);
+    return worked && (!state.contested || state.last_tick - *worked < kIdleTurn);
   }
   return false;
 }
@@ -110,32 +114,43 @@ void end_turn(State& state, std::span<const TurnUnit> units, Instant now) {
     if (*unit.workload != state.turn_of) continue;
     for (SessionState* session : unit.sessions) {
       if (!is_holder(state, *session)) continue;
+      session->turn_ended = now;
       // A turn shorter than a kernel may end without a sign of work.
       const bool judged = now - state.turn_since >= kIdleTurn;
       if (judged) session->wants = session->last_active > state.turn_since;
     }
+    for (SessionState* session : unit.idle) {
+      if (is_holder(state, *session)) session->turn_ended = now;
+    }
     TurnAccount& account = state.turn_accounts[*unit.workload];
-    account.last_held = now;
     account.last_session = state.turn_session;
   }
 }
 
-/// Whoever is owed most; among equals the one after the present holder.
-const TurnUnit* next_unit(const State& state, std::span<const TurnUnit> units,
-                          const TurnRules& rules, Instant now) {
+/// The idle session that was held back longest, if its probe is due.
+SessionState* due_probe(std::span<const TurnUnit> units, const TurnRules& rules, Instant now) {
+  SessionState* oldest = nullptr;
+  int64_t count = 0;
   for (const TurnUnit& unit : units) {
-    if (unit.probe && now - state.turn_accounts.at(*unit.workload).last_held >= rules.probe_after) {
-      return &unit;
+    for (SessionState* session : unit.idle) {
+      ++count;
+      if (oldest == nullptr || session->turn_ended < oldest->turn_ended) oldest = session;
     }
   }
+  const bool due = oldest != nullptr && now - oldest->turn_ended >= count * rules.probe_after;
+  return due ? oldest : nullptr;
+}
+
+/// Whoever is owed most; among equals the one after the present holder.
+const TurnUnit* next_unit(const State& state, std::span<const TurnUnit> units) {
   const bool any_wants = std::any_of(units.begin(), units.end(), [&state](const TurnUnit& unit) {
-    return !unit.probe && wants(unit) && in_budget(state, unit);
+    return wants(unit) && in_budget(state, unit);
   });
   const TurnUnit* best = nullptr;
   double most = 0;
   bool best_later = false;
   for (const TurnUnit& unit : units) {
-    if (unit.probe || !in_budget(state, unit) || (any_wants && !wants(unit))) continue;
+    if (unit.sessions.empty() || !in_budget(state, unit) || (any_wants && !wants(unit))) continue;
     const double owed = state.deficit_ms.at(*unit.workload);
     const bool later = *unit.workload > state.turn_of;
     if (best == nullptr || owed > most + 1e-9 || (owed > most - 1e-9 && later && !best_later)) {
@@ -176,7 +191,6 @@ void begin_turn(State& state, std::span<const TurnUnit> units, const TurnUnit* u
   }
   double length_ms = std::max(to_millis(rules.shortest),
                               shares > 0 ? to_millis(rules.round) * unit->share / shares : 0.0);
-  if (unit->probe) length_ms = to_millis(kProbe);
   if (capped(*unit)) {
     length_ms = std::min(length_ms, state.turn_accounts.at(*unit->workload).budget_ms);
   }
@@ -202,7 +216,14 @@ void take_turns(State& state, std::span<const TurnUnit> units, const TurnRules& 
   state.contested = rivals > 0;
   if (goes_on(state, units, now)) return;
   end_turn(state, units, now);
-  begin_turn(state, units, next_unit(state, units, rules, now), rules, now);
+  if (const SessionState* idle = due_probe(units, rules, now)) {
+    state.turn_of = idle->workload;
+    state.turn_session = rules.singly ? idle->id : 0;
+    state.turn_since = now;
+    state.turn_until = now + rules.probe;
+    return;
+  }
+  begin_turn(state, units, next_unit(state, units), rules, now);
 }
 
 void stop_turns(State& state) {

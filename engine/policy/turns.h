@@ -2,9 +2,10 @@
 // others back. Whoever is owed most is next (deficits sum up over turns, so that shares hold
 // although no turn is shorter than TurnRules::shortest); a hard cap is a budget per window.
 //
-// A turn whose holder shows no work for kIdleTurn passes on. A session that showed none in its last
-// turn is not asked again before it launches something; what it might have queued is let go by
-// being no participant any more after kIdleAfter.
+// A turn whose holder shows no work for kIdleTurn passes on. A session that shows none is idle:
+// held back until it launches something. What it might have queued where no counter shows it gets
+// its chance in a short probe now and then, so nobody is held for ever, and a session that lies
+// about its work holds up only itself.
 #pragma once
 
 #include <span>
@@ -19,10 +20,10 @@ inline constexpr Nanos kIdleTurn = std::chrono::milliseconds(20);
 
 struct TurnUnit {
   const std::string* workload = nullptr;
-  double share = 0;    ///< relative to the other units'
-  double cap = 1;      ///< of each window; 1: none
-  bool probe = false;  ///< without known work: gets a short turn after TurnRules::probe_after
-  std::vector<SessionState*> sessions;
+  double share = 0;                     ///< relative to the other units'
+  double cap = 1;                       ///< of each window; 1: none
+  std::vector<SessionState*> sessions;  ///< with work; may be empty
+  std::vector<SessionState*> idle;
 };
 
 struct TurnRules {
@@ -30,7 +31,8 @@ struct TurnRules {
   Nanos round{};        ///< all turns together, where none is lengthened to `shortest`
   Nanos window{};       ///< of the caps
   bool singly = false;  ///< the sessions of a workload take turns too
-  Nanos probe_after{};  ///< see TurnUnit::probe
+  Nanos probe{};        ///< turn of an idle session
+  Nanos probe_after{};  ///< so long after its last turn, times the number of idle sessions
 };
 
 /// Ends the present turn if it is over and gives the next one. Units are by workload key.

@@ -123,8 +123,8 @@ TEST(Priority, SeveralOthersTakeTurnsOneAtATime) {
   EXPECT_NE(node[2].turn_open, node[3].turn_open);
   EXPECT_TRUE(armed_turn(node[2]));
   EXPECT_TRUE(armed_turn(node[3]));
-  EXPECT_EQ(node[2].slice_us, 1U);
-  EXPECT_EQ(node[3].slice_us, 1U);
+  EXPECT_EQ(node[2].slice_us, node[2].turn_open ? 1U : 1000U);
+  EXPECT_EQ(node[3].slice_us, node[3].turn_open ? 1U : 1000U);
   EXPECT_TRUE(node[1].turn_open);
   EXPECT_EQ(node[1].armed, 0U);
 }
@@ -168,17 +168,44 @@ TEST(Priority, ATurnWithoutWorkPassesOn) {
   EXPECT_FALSE(node[holder].turn_open);
 }
 
-TEST(Priority, AnIdleSessionIsNeitherHeldBackNorCounted) {
+TEST(Priority, AnIdleSessionDoesNotCountAndIsProbedNowAndThen) {
   Node node;
   node.join(1, workload("serve", kCritical));
   node.join(2, workload("a"));
   node.join(3, workload("notebook"));
-  for (int i = 0; i < 150; ++i) node.tick(10 * kMs, {2});
-  EXPECT_FALSE(armed_turn(node[2]));
-  EXPECT_FALSE(armed_turn(node[3]));
-  EXPECT_EQ(node[2].slice_us, 1U);
-  EXPECT_EQ(node[3].slice_us, 1000U);
-  EXPECT_EQ(node[3].armed, 1U);
+  for (int i = 0; i < 1500; ++i) node.tick(kMs, {2});
+  int probed = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    node.tick(kMs, {2});
+    EXPECT_NE(node[2].turn_open, node[3].turn_open);
+    probed += node[3].turn_open ? 1 : 0;
+  }
+  EXPECT_GE(probed, 20);
+  EXPECT_LE(probed, 60);
+}
+
+TEST(Priority, AnIdleSessionThatLaunchesGetsATurn) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  node.join(3, workload("notebook"));
+  for (int i = 0; i < 200; ++i) node.tick(10 * kMs, {2});
+  int waited = 0;
+  while (!node[3].turn_open && waited < 100) {
+    node.tick(10 * kMs, {2, 3});
+    ++waited;
+  }
+  EXPECT_LE(waited, 11);
+}
+
+TEST(Priority, WhereAllAreIdleNobodyIsHeldBack) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("a"));
+  node.join(3, workload("b"));
+  for (int i = 0; i < 200; ++i) node.tick(10 * kMs, {1});
+  EXPECT_FALSE(node.state.turns);
+  EXPECT_TRUE(node[2].turn_open && node[3].turn_open);
 }
 
 TEST(Priority, ContextsOfOneSessionBesideLatencyCriticalKeepASensibleSlice) {
