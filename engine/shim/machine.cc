@@ -220,6 +220,14 @@ void Machine::show(DeviceState& device, Pages* pages) {
   publish(device);
 }
 
+void Machine::free_devices() {
+  sole_.store(nullptr, std::memory_order_relaxed);
+  for (auto& device : devices_) {
+    free(device.exchange(nullptr));
+  }
+  book_.reset();
+}
+
 void Machine::reset() {
   // The parent's state objects stay allocated: they may be the target of a copied pointer.
   sole_.store(nullptr, std::memory_order_relaxed);

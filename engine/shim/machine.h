@@ -123,6 +123,9 @@ class Machine {
   DeviceState& device(int index) { return *devices_[index].load(std::memory_order_acquire); }
   ContextHandle current_context() const;
 
+  /// Frees the devices: for tests and simulations, when nobody uses this machine any more.
+  void free_devices();
+
   // Work (work.cc).
   void before(Operation& operation);
   void after(Operation& operation, Code code) {

@@ -40,8 +40,9 @@ void* hooked(int slot, void* found) {
 
 extern "C" __attribute__((visibility("hidden"), used)) Answer corun_dlsym_answer(void* handle,
                                                                                  const char* name) {
-  const DlsymFunction go_on = next_dlsym();
-  // RTLD_NEXT is another interposer asking for what comes after it: that is not to be hooked.
+  // RTLD_NEXT is another interposer asking for what comes after it: that is not to be hooked, and
+  // only the C library can tell.
+  const DlsymFunction go_on = handle == RTLD_NEXT ? libc_dlsym() : next_dlsym();
   const bool candidate = name != nullptr && handle != RTLD_NEXT && thread_state.depth == 0 &&
                          ((name[0] == 'c' && name[1] == 'u') || strncmp(name, "nvml", 4) == 0);
   if (!candidate) {

@@ -21,7 +21,7 @@ constinit std::atomic<IoctlFunction> found_ioctl{nullptr};
 IoctlFunction next_ioctl() {
   IoctlFunction function = found_ioctl.load(std::memory_order_acquire);
   if (function == nullptr) {
-    if (const DlsymFunction look_up = next_dlsym()) {
+    if (const DlsymFunction look_up = libc_dlsym()) {
       function = reinterpret_cast<IoctlFunction>(look_up(RTLD_NEXT, "ioctl"));
       found_ioctl.store(function, std::memory_order_release);
     }

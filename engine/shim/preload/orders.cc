@@ -52,9 +52,9 @@ uint64_t set_slices(DeviceState& device, uint32_t wanted_us, uint64_t now_ns) {
         all = false;
         next = std::min(next, now_ns + kSliceSettleNs);
       }
-    } else if (due != 0) {
-      all = false;
-      next = std::min(next, due);
+    } else if (wanted_us != 0 && groups[i].slice_us != wanted_us) {
+      all = false;  // not scheduled yet, or not for long enough
+      next = due != 0 ? std::min(next, due) : next;
     }
   }
   if (all) {

@@ -39,12 +39,10 @@ class Work {
     operation_.estimate_ns = estimate_ns;
     operation_.gated = gated;
     if (outermost()) {
-      const Inside inside;
       machine.before(operation_);
     }
   }
   Code done(Code code) {
-    const Inside inside;
     machine.after(operation_, code);
     return code;
   }

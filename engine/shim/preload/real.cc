@@ -17,7 +17,8 @@ namespace corun::shim {
 
 namespace {
 
-constinit std::atomic<DlsymFunction> found_dlsym{nullptr};
+constinit std::atomic<DlsymFunction> found_libc_dlsym{nullptr};
+constinit std::atomic<DlsymFunction> found_next_dlsym{nullptr};
 constinit std::atomic<void*> noted[kSlots] = {};
 constinit std::atomic<void*> bottom[kSlots] = {};
 constinit std::atomic<void*> cuda_library{nullptr};
@@ -34,19 +35,19 @@ void* library(std::atomic<void*>& known, const char* name) {
 }
 
 void* look_up_next(const char* symbol) {
-  void* function = next_dlsym()(RTLD_NEXT, symbol);
+  void* function = libc_dlsym()(RTLD_NEXT, symbol);
   return function != nullptr && !is_own(function) ? function : exported_at(symbol);
 }
 
 }  // namespace
 
-DlsymFunction next_dlsym() {
-  DlsymFunction function = found_dlsym.load(std::memory_order_acquire);
+DlsymFunction libc_dlsym() {
+  DlsymFunction function = found_libc_dlsym.load(std::memory_order_acquire);
   if (function == nullptr) {
     for (const char* version : {"GLIBC_2.34", "GLIBC_2.2.5"}) {
       function = reinterpret_cast<DlsymFunction>(dlvsym(RTLD_NEXT, "dlsym", version));
       if (function != nullptr) {
-        found_dlsym.store(function, std::memory_order_release);
+        found_libc_dlsym.store(function, std::memory_order_release);
         break;
       }
     }
@@ -54,10 +55,22 @@ DlsymFunction next_dlsym() {
   return function;
 }
 
+DlsymFunction next_dlsym() {
+  DlsymFunction function = found_next_dlsym.load(std::memory_order_acquire);
+  const DlsymFunction libc = function == nullptr ? libc_dlsym() : nullptr;
+  if (libc != nullptr) {
+    void* nearer = libc(RTLD_NEXT, "dlsym");
+    function = nearer == nullptr || is_own(nearer) ? libc
+                                                   : reinterpret_cast<DlsymFunction>(nearer);
+    found_next_dlsym.store(function, std::memory_order_release);
+  }
+  return function;
+}
+
 void* exported_at(const char* symbol) {
   void* handle = strncmp(symbol, "nvml", 4) == 0 ? library(nvml_library, "libnvidia-ml.so.1")
                                                  : library(cuda_library, "libcuda.so.1");
-  return handle == nullptr ? nullptr : next_dlsym()(handle, symbol);
+  return handle == nullptr ? nullptr : libc_dlsym()(handle, symbol);
 }
 
 bool is_own(const void* address) {

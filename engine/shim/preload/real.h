@@ -13,7 +13,10 @@ namespace corun::shim {
 
 using DlsymFunction = void* (*)(void* handle, const char* name);
 
-/// The next dlsym after this library's; null only when there is none.
+/// The C library's dlsym: resolves RTLD_NEXT from this library's own place. (dlvsym finds it by its
+/// version and so passes over another preloaded library's, which has none.) Null: there is none.
+DlsymFunction libc_dlsym();
+/// What the application's dlsym would be without this library: perhaps another preloaded one's.
 DlsymFunction next_dlsym();
 /// A symbol of the loaded libcuda (or libnvidia-ml, for nvml…); null when it is not loaded.
 void* exported_at(const char* symbol);

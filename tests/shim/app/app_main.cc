@@ -1,0 +1,263 @@
+// A workload for tests: reads commands, one a line, and prints one line for each. It knows nothing
+// of corun; it finds the driver as its first argument says: dlsym, procaddress, procaddress-ptsz or
+// linked (shim_app_linked only). The second argument is the driver library.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "engine/shim/abi.h"
+
+extern "C" int cuLaunchKernel(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                              unsigned, void*, void**, void**) __attribute__((weak));
+
+namespace {
+
+namespace shim = corun::shim;
+std::string via;
+void* library = nullptr;
+std::vector<unsigned long> held;
+
+void* procaddress(const std::string& name, unsigned long flags) {
+  using Find = int (*)(const char*, void**, int, unsigned long, int*);
+  static auto* find = reinterpret_cast<Find>(dlsym(library, "cuGetProcAddress_v2"));
+  void* found = nullptr;
+  find(name.c_str(), &found, 11020, flags, nullptr);
+  return found;
+}
+
+/// A driver function by its base name.
+template <class Function>
+Function get(const std::string& name) {
+  void* found = nullptr;
+  if (via == "dlsym" || via == "linked") {
+    found = name == "cuCtxSynchronize" ? nullptr : dlsym(library, (name + "_v2").c_str());
+    found = found != nullptr ? found : dlsym(library, name.c_str());
+  } else {
+    found = procaddress(name, via == "procaddress-ptsz" ? 2 : 0);
+  }
+  if (found == nullptr) {
+    printf("no %s\n", name.c_str());
+    exit(1);
+  }
+  return reinterpret_cast<Function>(found);
+}
+
+using Launch = int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                       void*, void**, void**);
+
+Launch launcher() { return via == "linked" ? &cuLaunchKernel : get<Launch>("cuLaunchKernel"); }
+
+int launch(int count, unsigned long stream) {
+  const Launch function = launcher();
+  int code = 0;
+  for (int i = 0; i < count; ++i) {
+    code |=
+        function(&held, 1, 1, 1, 32, 1, 1, 0, reinterpret_cast<void*>(stream), nullptr, nullptr);
+  }
+  return code;
+}
+
+int start() {
+  void* context = nullptr;
+  get<int (*)(unsigned)>("cuInit")(0);
+  return get<int (*)(void**, unsigned, int)>("cuCtxCreate")(&context, 0, 0);
+}
+
+double launch_ns(int count) {
+  const Launch function = launcher();
+  timespec from{};
+  timespec to{};
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  for (int i = 0; i < count; ++i) {
+    function(&held, 1, 1, 1, 32, 1, 1, 0, reinterpret_cast<void*>(0x40), nullptr, nullptr);
+  }
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  return (static_cast<double>(to.tv_sec - from.tv_sec) * 1e9 +
+          static_cast<double>(to.tv_nsec - from.tv_nsec)) /
+         count;
+}
+
+int allocate(const std::string& kind, unsigned long bytes, unsigned long* address) {
+  using L = unsigned long;
+  if (kind == "plain") return get<int (*)(L*, L)>("cuMemAlloc")(address, bytes);
+  if (kind == "pitch") {
+    size_t pitch = 0;
+    return get<int (*)(L*, size_t*, L, L, unsigned)>("cuMemAllocPitch")(address, &pitch, 512,
+                                                                        bytes / 512, 4);
+  }
+  if (kind == "managed")
+    return get<int (*)(L*, L, unsigned)>("cuMemAllocManaged")(address, bytes, 1);
+  if (kind == "async")
+    return get<int (*)(L*, L, void*)>("cuMemAllocAsync")(address, bytes, nullptr);
+  if (kind == "pool") {
+    return get<int (*)(L*, L, void*, void*)>("cuMemAllocFromPoolAsync")(address, bytes, nullptr,
+                                                                        nullptr);
+  }
+  const shim::AllocationProperties properties{.type = 1,
+                                              .handle_types = 0,
+                                              .location_type = kind == "host-create" ? 3 : 1,
+                                              .location_id = kind == "host-create" ? 77 : 0};
+  if (kind == "create" || kind == "host-create") {
+    return get<int (*)(L*, L, const void*, L)>("cuMemCreate")(address, bytes, &properties, 0);
+  }
+  const shim::ArrayDescriptor flat{
+      .width = 1024, .height = bytes / 4096, .format = 0x20, .channels = 1};
+  if (kind == "array") return get<int (*)(L*, const void*)>("cuArrayCreate")(address, &flat);
+  const shim::Array3dDescriptor deep{
+      .width = 1024, .height = bytes / 4096, .depth = 1, .format = 0x20, .channels = 1, .flags = 0};
+  if (kind == "array3d") return get<int (*)(L*, const void*)>("cuArray3DCreate")(address, &deep);
+  if (kind == "mipmapped") {
+    return get<int (*)(L*, const void*, unsigned)>("cuMipmappedArrayCreate")(address, &deep, 1);
+  }
+  const shim::ExternalMemoryDescriptor external{.type = 1, .handle = {}, .size = bytes};
+  if (kind == "external")
+    return get<int (*)(L*, const void*)>("cuImportExternalMemory")(address, &external);
+  if (kind == "ipc") {
+    shim::IpcMemoryHandle handle{};
+    handle.bytes[0] = static_cast<char>(bytes);
+    return get<int (*)(L*, shim::IpcMemoryHandle, unsigned)>("cuIpcOpenMemHandle")(address, handle,
+                                                                                   0);
+  }
+  return -1;
+}
+
+int release(const std::string& kind, unsigned long address) {
+  using L = unsigned long;
+  static const std::map<std::string, std::string> functions = {
+      {"plain", "cuMemFree"},
+      {"pitch", "cuMemFree"},
+      {"managed", "cuMemFree"},
+      {"create", "cuMemRelease"},
+      {"array", "cuArrayDestroy"},
+      {"array3d", "cuArrayDestroy"},
+      {"mipmapped", "cuMipmappedArrayDestroy"},
+      {"external", "cuDestroyExternalMemory"},
+      {"ipc", "cuIpcCloseMemHandle"},
+      {"host-create", "cuMemRelease"}};
+  if (kind == "async" || kind == "pool") {
+    return get<int (*)(L, void*)>("cuMemFreeAsync")(address, nullptr);
+  }
+  return get<int (*)(L)>(functions.at(kind))(address);
+}
+
+/// Allocates and schedules a channel group as libcuda does; wrapped: in the form for large calls.
+int make_group(int fd, unsigned object, bool wrapped) {
+  shim::RmAllocRightsArgs alloc{};
+  alloc.client = 0xC1;
+  alloc.parent = 0xDE;
+  alloc.object = object;
+  alloc.object_class = shim::kClassChannelGroup;
+  unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, 'F', shim::kRmAlloc, sizeof alloc);
+  shim::RmWrappedArgs large{shim::kRmAlloc, sizeof alloc, reinterpret_cast<uint64_t>(&alloc)};
+  if (wrapped) {
+    request = _IOC(_IOC_READ | _IOC_WRITE, 'F', shim::kRmWrapped, sizeof large);
+  }
+  int code = ioctl(fd, request, wrapped ? static_cast<void*>(&large) : &alloc);
+  shim::RmControlArgs control{};
+  control.client = 0xC1;
+  control.object = object;
+  control.command = shim::kControlSchedule;
+  code |= ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, 'F', shim::kRmControl, sizeof control), &control);
+  return code;
+}
+
+int in_child() {
+  fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    _exit(start() == 0 && launch(3, 0) == 0 ? 42 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+template <class Function>
+Function helper(const char* name) {
+  return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
+}
+
+void run(const std::string& command, std::istringstream& rest) {
+  std::string word;
+  unsigned long number = 0;
+  if (command == "start") {
+    printf("%d\n", start());
+  } else if (command == "launch") {
+    unsigned long stream = 0;
+    rest >> number >> stream;
+    printf("%d\n", launch(static_cast<int>(number), stream));
+  } else if (command == "alloc") {
+    rest >> word >> number;
+    unsigned long address = 0;
+    const int code = allocate(word, number, &address);
+    held.push_back(address);
+    printf("%d\n", code);
+  } else if (command == "free") {
+    rest >> word >> number;
+    printf("%d\n", release(word, held.at(number)));
+  } else if (command == "info") {
+    size_t free_bytes = 0;
+    size_t total = 0;
+    get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(&free_bytes, &total);
+    printf("%zu %zu\n", free_bytes, total);
+  } else if (command == "info-null") {
+    printf("%d\n", get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(nullptr, nullptr));
+  } else if (command == "fail-next") {
+    reinterpret_cast<void (*)()>(dlsym(library, "fake_fail_next"))();
+    printf("0\n");
+  } else if (command == "calls") {
+    rest >> word;
+    printf("%lu\n", reinterpret_cast<unsigned long (*)(const char*)>(dlsym(library, "fake_calls"))(
+                        word.c_str()));
+  } else if (command == "counted") {
+    rest >> word;
+    printf("%lu\n", helper<unsigned long (*)()>(("counted_" + word).c_str())());
+  } else if (command == "group") {
+    static const int fd = open("/dev/null", O_RDWR);
+    rest >> number >> word;
+    printf("%d\n", make_group(fd, static_cast<unsigned>(number), word == "wrapped"));
+  } else if (command == "sync") {
+    printf("%d\n", get<int (*)()>("cuCtxSynchronize")());
+  } else if (command == "fork") {
+    printf("%d\n", in_child());
+  } else if (command == "present") {
+    auto* present = helper<int (*)()>("corun_present");
+    printf("%d\n", present == nullptr ? -1 : present());
+  } else if (command == "time") {
+    rest >> number;
+    printf("%.2f\n", launch_ns(static_cast<int>(number)));
+  } else if (command == "driver-in-scope") {
+    printf("%d\n", dlsym(RTLD_DEFAULT, "cuLaunchKernel") != nullptr ? 1 : 0);
+  } else {
+    printf("unknown command %s\n", command.c_str());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  via = argc > 1 ? argv[1] : "";
+  if (argc > 2) {
+    library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
+  }
+  char line[256];
+  while (fgets(line, sizeof line, stdin) != nullptr) {
+    std::istringstream words(line);
+    std::string command;
+    words >> command;
+    run(command, words);
+    fflush(stdout);
+  }
+  return 0;
+}
