@@ -220,14 +220,13 @@ Error at_line(const Error& error, std::string_view origin) {
 
 Result<RecordedEvent> event_of_line(const Json& json, std::string_view origin) {
   JsonFields in(json, "event");
-  RecordedEvent recorded;
-  in.get("at", recorded.at.ns);
-  if (recorded.at.ns < 0 || recorded.at.ns > kLastNs) in.fail("at", "not a time in ns");
+  Instant at;
+  in.get("at", at.ns);
+  if (at.ns < 0 || at.ns > kLastNs) in.fail("at", "not a time in ns");
   if (const Status status = in.status(); !status) return at_line(status.error(), origin);
   auto event = event_of(in);
   if (!event) return at_line(event.error(), origin);
-  recorded.event = *std::move(event);
-  return recorded;
+  return RecordedEvent{at, *std::move(event)};
 }
 
 }  // namespace
