@@ -112,7 +112,7 @@ class World {
   void begin_measuring();
   void check_work();
   void check_weights(double others_ns);
-  double expected_share(const Tenant& tenant) const;
+  double expected_share(const Tenant& tenant, bool with_bursts) const;
 
   std::mt19937_64 random_;
   Parts parts_;
