@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <optional>
-#include <vector>
 
 namespace corun::gpu {
 
@@ -24,11 +23,14 @@ Result<cuda::ProcessState> state_of(const Driver& driver, pid_t pid) {
   return state;
 }
 
-Status park_one(const Driver& driver, pid_t pid, unsigned timeout_ms) {
+Status lock_one(const Driver& driver, pid_t pid, unsigned timeout_ms) {
   cuda::CheckpointLockArgs lock{};
   lock.timeout_ms = timeout_ms;
-  CORUN_TRY(with_pid(
-      driver.check(driver.cuCheckpointProcessLock(pid, &lock), "cuCheckpointProcessLock"), pid));
+  return with_pid(
+      driver.check(driver.cuCheckpointProcessLock(pid, &lock), "cuCheckpointProcessLock"), pid);
+}
+
+Status checkpoint_one(const Driver& driver, pid_t pid) {
   cuda::CheckpointArgs args{};
   return with_pid(driver.check(driver.cuCheckpointProcessCheckpoint(pid, &args),
                                "cuCheckpointProcessCheckpoint"),
@@ -64,13 +66,19 @@ Status can_park(const Driver& driver) {
 Status park(const Driver& driver, std::span<const pid_t> pids, Nanos lock_patience) {
   CORUN_TRY(can_park(driver));
   const auto timeout_ms = static_cast<unsigned>(lock_patience / std::chrono::milliseconds(1));
-  for (size_t i = 0; i < pids.size(); ++i) {
-    const Status parked = park_one(driver, pids[i], timeout_ms);
-    if (parked) continue;
-    const Status undone = resume(driver, pids.first(i + 1));
-    Error error = parked.error();
+  const auto undo = [&](size_t touched, Error error) -> Status {
+    const Status undone = resume(driver, pids.first(touched));
     if (!undone) error.what += "; and then: " + undone.error().what;
     return error;
+  };
+  // All are locked before one is moved: most refusals cost no copy.
+  for (size_t i = 0; i < pids.size(); ++i) {
+    const Status locked = lock_one(driver, pids[i], timeout_ms);
+    if (!locked) return undo(i, locked.error());
+  }
+  for (const pid_t pid : pids) {
+    const Status moved = checkpoint_one(driver, pid);
+    if (!moved) return undo(pids.size(), moved.error());
   }
   return {};
 }
