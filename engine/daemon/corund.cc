@@ -11,10 +11,12 @@
 #include <cstring>
 
 #include "core/log.h"
+#include "core/process.h"
 #include "core/signals.h"
 #include "engine/daemon/lock.h"
 #include "engine/daemon/parking.h"
 #include "engine/daemon/server.h"
+#include "engine/daemon/slices_test.h"
 #include "engine/daemon/state_file.h"
 #include "gpu/inventory.h"
 
@@ -25,6 +27,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kPriority = -10;
+constexpr Nanos kSelfTestPatience = std::chrono::seconds(12);
 
 /// Descriptors for many sessions, turns that are accurate to less than a millisecond.
 void ask_for_resources() {
@@ -75,21 +78,36 @@ Result<Persistent> settings_of(const Options& options, const fs::path& state_fil
   return state;
 }
 
-void decide_slices(const Options& options, SharingOptions& sharing) {
-  sharing.slices = client::SlicesState::kUnproven;
-  switch (options.slices) {
-    case SlicesChoice::kYes:
-      sharing.use_slices = !options.mps;
-      sharing.slices_why = "used because of --slices yes; not measured here";
-      break;
-    case SlicesChoice::kNo:
-      sharing.slices_why = "not used because of --slices no";
-      break;
-    case SlicesChoice::kAuto:
-      sharing.slices_why = "not measured here";
-      break;
+/// What is known about time slices here; measured now if it was not before. The test runs in a
+/// process of its own and before anybody can join, so that it disturbs no workload.
+SlicesVerdict look_at_slices(const GpuInfo& gpu) {
+  if (const auto known = cached_slices(gpu)) return *known;
+  log::info("measuring whether time slices act on GPU {}", gpu.uuid);
+  ProcessOptions options;
+  options.argv = {"/proc/self/exe", "--self-test", "--gpu", gpu.uuid};
+  const auto test = run_command(options, kSelfTestPatience);
+  if (const auto measured = cached_slices(gpu)) return *measured;
+  const std::string said = test ? test->out.substr(0, test->out.find('\n')) : test.error().text();
+  return {client::SlicesState::kUnproven, said.empty() ? "the self-test failed" : said};
+}
+
+void decide_slices(const Options& options, const GpuInfo& gpu, SharingOptions& sharing) {
+  SlicesVerdict verdict;
+  if (options.mps) {
+    verdict.why = "clients of MPS share one channel group";
+  } else if (options.slices == SlicesChoice::kAuto) {
+    verdict = look_at_slices(gpu);
+  } else {
+    verdict = cached_slices(gpu).value_or(
+        SlicesVerdict{client::SlicesState::kUnproven, "not measured here"});
+    verdict.why += options.slices == SlicesChoice::kYes ? "; used because of --slices yes"
+                                                        : "; not used because of --slices no";
   }
-  if (options.mps) sharing.slices_why = "clients of MPS share one channel group";
+  sharing.slices = verdict.state;
+  sharing.slices_why = std::move(verdict.why);
+  sharing.use_slices =
+      options.slices == SlicesChoice::kYes ||
+      (options.slices == SlicesChoice::kAuto && sharing.slices == client::SlicesState::kProven);
 }
 
 fs::path beside_this_program(const char* name) {
@@ -122,7 +140,7 @@ Status run_daemon(const Options& options) {
   sharing_options.gpu = gpu_status(gpu);
   CORUN_ASSIGN(sharing_options.persistent, settings_of(options, state_file));
   sharing_options.decider = {policy::decide, policy::next_turn};
-  decide_slices(options, sharing_options);
+  decide_slices(options, gpu, sharing_options);
   CORUN_ASSIGN(Poller poller, Poller::create());
   Sharing sharing(std::move(sharing_options), gates, monotonic_now());
   Parking parking(poller, sharing,
@@ -131,17 +149,35 @@ Status run_daemon(const Options& options) {
                    .mps = options.mps,
                    .mig = gpu.mig_mode == "enabled"});
   Control control(sharing, parking, {.state_file = state_file, .user = geteuid()});
+  Utilization utilization(gpu.uuid, gpu.memory_bytes);
   Server server(poller, sharing, control, watchdog, gates,
                 {.files = files,
                  .stop_fd = interrupts.fd(),
                  .idle_exit = options.idle_exit,
-                 .user = geteuid()});
+                 .user = geteuid(),
+                 .utilization = &utilization});
   CORUN_TRY(server.listen());
   CORUN_TRY(tell_ready(options.ready_fd));
   Status served = server.serve();
   parking.resume_all();
   server.end();
   return served;
+}
+
+Status run_self_test(const Options& options) {
+  CORUN_ASSIGN(const GpuInfo gpu, find_gpu(options));
+  const SlicesVerdict verdict = measure_slices(gpu);
+  fmt::print("{}\n", verdict.why);
+  CORUN_TRY(cache_slices(gpu, verdict));
+  switch (verdict.state) {
+    case client::SlicesState::kProven:
+      return {};
+    case client::SlicesState::kRefuted:
+      return unsupported("time slices do not act on GPU " + gpu.uuid, "the gate works without");
+    case client::SlicesState::kUnproven:
+      break;
+  }
+  return failed("whether time slices act on GPU " + gpu.uuid + " is not known: " + verdict.why);
 }
 
 }  // namespace corun::daemon

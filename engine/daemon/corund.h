@@ -14,4 +14,8 @@ Status run_daemon(const Options& options);
 /// error.
 Status start_daemon(const Options& options);
 
+/// Measures whether time slices act, prints the figures and keeps the verdict. Errors
+/// (unsupported): they do not; (failed): it could not be measured.
+Status run_self_test(const Options& options);
+
 }  // namespace corun::daemon

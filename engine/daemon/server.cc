@@ -60,12 +60,20 @@ bool Server::idle_for_too_long(Instant now) {
   return now - *idle_since_ >= *options_.idle_exit;
 }
 
+void Server::look_at_utilization(Instant now) {
+  if (options_.utilization == nullptr || now < next_utilization_) return;
+  next_utilization_ = now + std::chrono::seconds(1);
+  options_.utilization->set_wanted(sharing_.sessions() > 0);
+  sharing_.set_utilization(options_.utilization->take());
+}
+
 Status Server::serve() {
   while (true) {
     const Instant now = monotonic_now();
     watchdog_.beat(now);
     Instant due = sharing_.advance(now);
     joins_.advance(now);
+    look_at_utilization(now);
     if (stopped_ || idle_for_too_long(now)) return {};
     if (control_.shutdown_requested() && controls_.flushed()) return {};
     if (idle_since_) due = std::min(due, *idle_since_ + *options_.idle_exit);

@@ -10,6 +10,7 @@
 #include "engine/daemon/join_server.h"
 #include "engine/daemon/poller.h"
 #include "engine/daemon/sharing.h"
+#include "engine/daemon/utilization.h"
 #include "engine/daemon/watchdog.h"
 
 namespace corun::daemon {
@@ -21,7 +22,8 @@ struct ServerOptions {
   client::DaemonFiles files;  ///< its folder exists
   int stop_fd = -1;           ///< readable: end
   std::optional<Nanos> idle_exit;
-  uid_t user = 0;  ///< the daemon's
+  uid_t user = 0;                      ///< the daemon's
+  Utilization* utilization = nullptr;  ///< lent; null: none is told
 };
 
 class Server {
@@ -43,6 +45,7 @@ class Server {
   Status watch_watchdog();
   void replace_watchdog();
   bool idle_for_too_long(Instant now);
+  void look_at_utilization(Instant now);
 
   Poller& poller_;
   Sharing& sharing_;
@@ -56,6 +59,7 @@ class Server {
   std::optional<Poller::Token> watchdog_token_;
   bool stopped_ = false;
   std::optional<Instant> idle_since_;
+  Instant next_utilization_;
 };
 
 }  // namespace corun::daemon
