@@ -263,12 +263,44 @@ TEST_F(DaemonTest, APeerThatReadsNothingDoesNotHoldTheOthersUp) {
   EXPECT_TRUE(client().status());
 }
 
-TEST_F(DaemonTest, ParkingSaysWhatThisDriverLacks) {
+TEST_F(DaemonTest, AWorkloadThatCannotBeParkedRunsOn) {
   start();
-  const FakeShim shim = join("a");
+  FakeShim shim = join("a", WorkloadClass::kBestEffort);
+  const FakeShim critical = join("lc", WorkloadClass::kLatencyCritical);
   const Status parked = client().park("a");
-  ASSERT_FALSE(parked);
-  EXPECT_EQ(parked.error().kind, ErrorKind::kUnsupported) << parked.error().text();
+  ASSERT_FALSE(parked) << "a process without GPU state";
+  EXPECT_NE(parked.error().what.find("cuCheckpointProcess"), std::string::npos)
+      << parked.error().text();
+  EXPECT_EQ(status().workloads.at(0).state, "running");
+  EXPECT_NE(shim.page().hot.armed, 0U) << "it waits for gates again";
+  EXPECT_FALSE(client().park("nobody"));
+}
+
+TEST_F(DaemonTest, AWorkloadIsParkedAndResumed) {
+  start();
+  ProcessOptions options;
+  options.argv = {CORUN_BINARY_DIR "/bin/corun-synthetic", "train", "--duration", "60s"};
+  options.set_env = Node::shared().environment();
+  options.set_env["LD_PRELOAD"] = CORUN_BINARY_DIR "/lib/libcorun.so";
+  options.set_env["CORUN_RUN_DIR"] = run_dir_.path().string();
+  options.set_env["CORUN_NAME"] = "train";
+  options.out = Stream::null();
+  options.err = Stream::null();
+  const Process train = Process::start(options).value();
+  const auto launches = [&] {
+    const client::DaemonStatus now = status();
+    return now.workloads.empty() ? 0.0 : now.workloads[0].find("launches")->value.value_or(0);
+  };
+  ASSERT_TRUE(eventually([&] { return launches() > 0; }));
+  const Status parked = client().park("train");
+  ASSERT_TRUE(parked) << parked.error().text();
+  EXPECT_EQ(status().workloads.at(0).state, "parked");
+  EXPECT_FALSE(client().park("train")) << "it is parked already";
+  const Status resumed = client().resume("train");
+  ASSERT_TRUE(resumed) << resumed.error().text();
+  EXPECT_EQ(status().workloads.at(0).state, "running");
+  const double before = launches();
+  EXPECT_TRUE(eventually([&] { return launches() > before; }));
 }
 
 TEST_F(DaemonTest, ARunFolderThatOthersMayWriteIsRefused) {

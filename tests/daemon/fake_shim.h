@@ -27,7 +27,7 @@ inline wire::JoinRequest join_request(const std::string& name,
   request.flags = wire::kJoinReadOnlyGates;
   request.workload_class = cls;
   name.copy(request.workload, wire::kNameBytes - 1);
-  std::strcpy(request.program, "fake");  // NOLINT: fits
+  std::string("fake").copy(request.program, wire::kNameBytes - 1);
   return request;
 }
 
