@@ -117,6 +117,13 @@ struct RmAllocRightsArgs {
   uint32_t parameter_bytes, flags, status, padding;
 };
 static_assert(sizeof(RmAllocRightsArgs) == 48);
+/// NV_CHANNEL_GROUP_ALLOCATION_PARAMETERS, as far as needed.
+struct RmChannelGroupParameters {
+  uint32_t error_object, ecc_error_object, address_space, engine;
+};
+static_assert(sizeof(RmChannelGroupParameters) == 16);
+/// NV2080_ENGINE_TYPE_GR7: 1 to 8 are compute engines, copy engines and the rest come after.
+inline constexpr uint32_t kLastComputeEngine = 8;
 struct RmWrappedArgs {
   uint32_t number, bytes;
   uint64_t arguments;

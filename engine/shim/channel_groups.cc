@@ -17,6 +17,20 @@ Arguments copy_of(const void* memory) {
 
 }  // namespace
 
+namespace {
+
+/// A context makes one group for kernels and some for copies (engines 1 and 11 to 13, measured,
+/// results/h200/engine-probes). Only the former is time-sliced against other workloads' kernels.
+bool for_kernels(uint64_t parameters) {
+  if (parameters == 0) {
+    return true;  // not said: rather one control too many
+  }
+  const auto group = copy_of<RmChannelGroupParameters>(reinterpret_cast<const void*>(parameters));
+  return group.engine <= kLastComputeEngine;
+}
+
+}  // namespace
+
 bool ChannelGroups::of_interest(unsigned long request) {
   if (_IOC_TYPE(request) != kRmType) {
     return false;
@@ -45,7 +59,8 @@ bool ChannelGroups::on_ioctl(int fd, const FileIdentity& file, unsigned long req
     const auto head = copy_of<RmAllocArgs>(arguments);
     const bool with_rights = bytes >= sizeof(RmAllocRightsArgs);
     if (head.object_class != kClassChannelGroup ||
-        (with_rights ? copy_of<RmAllocRightsArgs>(arguments).status : head.status) != 0) {
+        (with_rights ? copy_of<RmAllocRightsArgs>(arguments).status : head.status) != 0 ||
+        !for_kernels(head.parameters)) {
       return false;
     }
     allocated(fd, file, head.client, head.parent, head.object, device);
