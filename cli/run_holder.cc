@@ -114,11 +114,11 @@ Result<Fd> wait_for_the_last(const modes::Place& place, const InterruptGuard& gu
   while (true) {
     const int fd = guard.fd();
     wait_readable({&fd, 1}, monotonic_now() + kLook);
-    CORUN_ASSIGN(std::optional<Fd> users, lock(place.users_lock(), LOCK_EX | LOCK_NB));
+    CORUN_ASSIGN(const Fd users, lock(place.users_lock(), LOCK_EX | LOCK_NB));
     if (!users && !guard.requested()) busy = monotonic_now();
     if (monotonic_now() - busy < kLinger && !guard.requested()) continue;
-    CORUN_ASSIGN(std::optional<Fd> start, lock(place.start_lock(), LOCK_EX | LOCK_NB));
-    if (start) return std::move(*start);
+    CORUN_ASSIGN(Fd start, lock(place.start_lock(), LOCK_EX | LOCK_NB));
+    if (start) return start;
     if (guard.count() > 1) return failed("ended at once");
   }
 }
@@ -149,15 +149,15 @@ Status hold_until_the_end(const Order& order, Fd& ready) {
 
 }  // namespace
 
-Result<std::optional<Fd>> lock(const fs::path& file, int operation) {
+Result<Fd> lock(const fs::path& file, int operation) {
   Fd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return failed("cannot open " + file.string() + ": " + std::strerror(errno));
   while (flock(fd.get(), operation) != 0) {
     if (errno == EINTR) continue;
-    if (errno == EWOULDBLOCK) return std::optional<Fd>();
+    if (errno == EWOULDBLOCK) return Fd();
     return failed("cannot lock " + file.string() + ": " + std::strerror(errno));
   }
-  return std::optional<Fd>(std::move(fd));
+  return fd;
 }
 
 Status start_holder(const HolderOptions& options) {

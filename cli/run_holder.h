@@ -25,8 +25,8 @@ struct HolderOptions {
 };
 
 /// Takes a lock of a place, `LOCK_SH` or `LOCK_EX`, as flock() does; waits for it unless LOCK_NB.
-/// Nothing when it is not free. Errors (failed): the file cannot be made.
-Result<std::optional<Fd>> lock(const std::filesystem::path& file, int operation);
+/// An invalid descriptor when it is not free. Errors (failed): the file cannot be made.
+Result<Fd> lock(const std::filesystem::path& file, int operation);
 
 /// Starts a holder and waits until everything is in force. The caller holds the start lock.
 /// Errors: those of the node and the mode, as the holder found them.

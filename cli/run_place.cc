@@ -126,9 +126,9 @@ Result<RunPlace> enter_place(const RunOptions& options) {
     held = meeting.place.held();
     if (!held) return failed("the holder ended", "see " + meeting.place.log().string());
   }
-  CORUN_ASSIGN(auto user, lock(meeting.place.users_lock(), LOCK_SH));
+  CORUN_ASSIGN(Fd user, lock(meeting.place.users_lock(), LOCK_SH));
   CORUN_ASSIGN(RunPlace run, join_held(options, meeting, *held));
-  run.user = std::move(*user);
+  run.user = std::move(user);
   return run;
 }
 

@@ -30,8 +30,7 @@ class Mps final : public Mode {
     Edits edits = MpsServer::edits(plan, share);
     if (priorities_) {
       const bool low = share.service_class == ServiceClass::kBestEffort;
-      edits.env.insert_or_assign(std::string(gpu::kEnvMpsPriority),
-                                 std::string(1, low ? '1' : '0'));
+      edits.env[gpu::kEnvMpsPriority] = std::string(1, low ? '1' : '0');
     }
     return edits;
   }

@@ -11,6 +11,7 @@ namespace {
 /// Blocks join their kernel's latest cohort while less than this part of it is done: the SM time
 /// stays the same, and pieces do not get smaller without end where several kernels are packed.
 constexpr double kYoungCohort = 1.0 / 16;
+constexpr uint32_t kSpreadCohorts = 4;
 
 }  // namespace
 
@@ -38,6 +39,7 @@ Compute::Compute(const Profile& profile, Instant start)
     : restore_(profile.slice_restore),
       switch_(profile.slice_switch),
       least_work_(profile.slice_least_work),
+      block_spread_(profile.block_spread),
       bandwidth_(profile.dram_bytes_per_s * 1e-9),
       all_parts_(profile.sm_count * kSmParts),
       accounted_(start) {}
@@ -262,6 +264,11 @@ void Compute::start_blocks(Group& group, Kernel& kernel, uint64_t blocks, Instan
   group.held_parts += parts;
   kernel.blocks_waiting -= blocks;
   rates_dirty_ = true;
+  const bool spread = kernel.fills_once && group.tenants.size() > 1 && block_spread_ > 0;
+  if (spread && (kernel.cohorts == 0 || kernel.cohorts == kSpreadCohorts)) {
+    start_spread(group, kernel, parts, demand, t);
+    return;
+  }
   if (Cohort* young = young_cohort(group, kernel, t)) {
     const auto own = static_cast<double>(young->parts);
     const auto added = static_cast<double>(parts);
@@ -275,6 +282,28 @@ void Compute::start_blocks(Group& group, Kernel& kernel, uint64_t blocks, Instan
   ++tenant.cohorts;
   ++kernel.cohorts;
   group.cohorts.push_back({&kernel, parts, demand, kernel.block_ns, 0, t});
+}
+
+/// Blocks of a kernel that fills the device once beside other contexts: the first ones make the
+/// cohorts, those that come while none has ended join them, and all go on from the begin.
+void Compute::start_spread(Group& group, Kernel& kernel, int64_t parts, double demand, Instant t) {
+  if (kernel.cohorts == 0) {
+    for (uint32_t i = 0; i < kSpreadCohorts; ++i) group.cohorts.push_back({&kernel, 0, 0, 0, 0, t});
+    kernel.cohorts = kSpreadCohorts;
+    kernel.tenant->cohorts += static_cast<int>(kSpreadCohorts);
+  }
+  uint32_t index = 0;
+  for (Cohort& cohort : group.cohorts) {
+    if (cohort.kernel != &kernel) continue;
+    const int64_t share = parts / kSpreadCohorts;
+    cohort.parts += index == 0 ? parts - share * (kSpreadCohorts - 1) : share;
+    cohort.demand += demand / kSpreadCohorts;
+    const double early = static_cast<double>(kSpreadCohorts - 1 - index) / (kSpreadCohorts - 1);
+    cohort.remaining = kernel.block_ns * (1 - block_spread_ * early);
+    cohort.since = t;
+    cohort.rate = 0;
+    ++index;
+  }
 }
 
 /// The kernel's latest cohort, if it started so lately that blocks of now may join it.

@@ -5,8 +5,16 @@
 // pool, counted in whole parts (kSmParts to an SM, divisible by every number of blocks per SM), so
 // that nothing is lost to rounding. Kernels are served in order of (client priority, stream
 // priority, age); the first one that does not fit holds back those behind it, unless it is its
-// context's own cap that holds it. When the blocks want more memory bandwidth than there is, each
-// part of an SM gets what it wants up to a common share.
+// context's own cap that holds it.
+//
+// Several contexts in one group (MPS). Blocks on one SM share its throughput, so those of a wave
+// end nearly together even where some started late, but not all SMs at the same moment: a kernel
+// that fills the device once retires its blocks in kSpreadCohorts steps over the last
+// Profile::block_spread of its time, and a small kernel of another context gets room with the first
+// of them. Blocks of such a kernel that start late hold back the others.
+//
+// When the blocks want more memory bandwidth than there is, each part of an SM gets what it wants
+// up to a common share.
 //
 // Slices. One group is resident. Its life:
 //
@@ -67,6 +75,7 @@ struct Kernel {
   double block_ns = 0;
   double bytes_per_block = 0;
   bool illegal_address = false;
+  bool fills_once = false;  ///< one wave that takes more than half of the room it may have
 };
 
 /// Blocks of one kernel that started together, or nearly so.
@@ -149,6 +158,7 @@ class Compute {
   void finish_cohorts(Instant t, std::vector<Kernel*>& done);
   void place_blocks(Group& group, Instant t);
   void start_blocks(Group& group, Kernel& kernel, uint64_t blocks, Instant t);
+  void start_spread(Group& group, Kernel& kernel, int64_t parts, double demand, Instant t);
   Cohort* young_cohort(Group& group, const Kernel& kernel, Instant t);
   void set_rates(Group& group, Instant t);
   void share_bandwidth(Group& group);
@@ -157,6 +167,7 @@ class Compute {
   Nanos restore_;
   Nanos switch_;
   Nanos least_work_;
+  double block_spread_;
   double bandwidth_;  // bytes/ns
   int64_t all_parts_;
 

@@ -21,6 +21,7 @@ Device::State::State(const Profile& the_profile, Instant the_start)
 Instant Device::State::next() const {
   Instant next = std::min({compute.next(), h2d.next(), d2h.next()});
   if (!alarms.empty()) next = std::min(next, alarms.top().at);
+  if (!preemptions.empty()) next = std::min(next, preemptions.front().first);
   return next;
 }
 
@@ -46,6 +47,10 @@ void Device::State::end_changes(Instant t) {
       alarms.pop();
       ++events;
       on_alarm(alarm);
+    }
+    for (; !preemptions.empty() && preemptions.front().first <= t; preemptions.pop_front()) {
+      const auto group = groups.find(preemptions.front().second);
+      if (group != groups.end()) compute.preempt(*group->second, t);
     }
     done_kernels.clear();
     compute.step(t, done_kernels);
@@ -149,9 +154,8 @@ void Device::set_timeslice(GroupId group, Nanos slice, Instant now) {
 
 void Device::preempt(GroupId group, Instant now) {
   const Instant t = state_->run_until(now);
-  state_->begin_changes(t);
-  state_->compute.preempt(*state_->groups.at(group), t);
-  state_->end_changes(t);
+  CORUN_CHECK(state_->groups.contains(group), "unknown group");
+  state_->preemptions.emplace_back(t + state_->profile.preempt_latency, group);
 }
 
 void Device::use_words(Words& words) { state_->words = &words; }

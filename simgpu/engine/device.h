@@ -70,8 +70,8 @@ class Device {
   /// In force from the group's next slice on, and at once when it runs alone.
   void set_timeslice(GroupId group, Nanos slice, Instant now);
   Nanos timeslice(GroupId group) const;
-  /// Takes the GPU from the group at once, in the middle of a kernel, if it is running; the next
-  /// group with work follows, or the same one again.
+  /// Takes the GPU from the group a moment later (Profile::preempt_latency), in the middle of a
+  /// kernel, if it is running then; the next group with work follows, or the same one again.
   void preempt(GroupId group, Instant now);
 
   /// Errors (failed): the device's memory, or the client's limit, does not hold the context.

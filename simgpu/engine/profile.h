@@ -22,6 +22,7 @@ struct Profile {
   int max_threads_per_sm = 0;
   int max_blocks_per_sm = 0;
   uint64_t l2_bytes = 0;
+  double block_spread = 0;  ///< part of a wave's time over which its blocks retire
 
   uint64_t memory_bytes = 0;          ///< usable device memory, as the driver tells it
   uint64_t memory_granule_bytes = 0;  ///< allocations occupy whole granules
@@ -43,6 +44,7 @@ struct Profile {
   Nanos slice_least_work{0};  ///< what even the shortest slice gets done
   Nanos timeslice_told{0};    ///< slice that a group reads back before any was set
   Nanos timeslice_settle{0};  ///< slices set earlier after a group's begin have no effect
+  Nanos preempt_latency{0};   ///< from the call that preempts a group to its effect
   Nanos control_time{0};      ///< how long a call that sets a slice or preempts takes
 
   double park_bytes_per_s = 0;     ///< device to host memory, by the driver's checkpoint calls

@@ -166,6 +166,7 @@ struct Device::State {
   uint32_t last_context = 0;
   uint32_t last_allocation = 0;
 
+  std::deque<std::pair<Instant, GroupId>> preemptions;  // in order of time
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms;
   uint64_t alarm_order = 0;
   uint64_t kernel_age = 0;

@@ -177,6 +177,9 @@ bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant) {
   kernel.order = {kernel.tenant->client_priority, s.priority, ++kernel_age};
   kernel.block_parts = kSmParts / per_sm;
   kernel.blocks_waiting = blocks;
+  const int64_t most = std::min(compute.all_parts(), kernel.tenant->cap_parts);
+  const auto at_a_time = static_cast<uint64_t>(most / kernel.block_parts);
+  kernel.fills_once = blocks <= at_a_time && blocks > at_a_time / 2;
   kernel.cohorts = 0;
   kernel.block_ns = static_cast<double>(std::max<int64_t>(work.block_time.count(), 1)) *
                     static_cast<double>(pack);

@@ -51,10 +51,16 @@ struct Saturating {
   Work work;
   int depth = 64;
   uint64_t done = 0;
+  std::optional<WordWaitWork> gate = {};  ///< waited for before each operation
 
   void start(Device& device, Instant now) const {
-    for (int i = 0; i < depth; ++i) device.submit(stream, work, 0, now);
+    for (int i = 0; i < depth; ++i) submit_one(device, now);
   }
+  void submit_one(Device& device, Instant now) const {
+    if (gate) device.submit(stream, *gate, kGateTag, now);
+    device.submit(stream, work, 0, now);
+  }
+  static constexpr uint64_t kGateTag = 1;
 };
 
 /// Open-loop requests, one at a time, as the probe serves them: wait for the arrival, submit, wait
@@ -66,10 +72,14 @@ struct Requests {
   size_t next = 0;
   bool waiting = false;  // a request is on the device
   std::vector<double> latency_us = {};
+  Nanos host_gap{0};  ///< from the end of a request to the submission of one that waited
+  Instant free_at = {};
+  std::function<void(Instant)> before = {};  ///< called before each submission
+  std::optional<Work> behind = {};           ///< submitted behind each request
 
   std::optional<Instant> due() const {
     if (waiting || next == arrivals.size()) return std::nullopt;
-    return arrivals[next];
+    return std::max(arrivals[next], free_at);
   }
 };
 
@@ -101,17 +111,24 @@ inline void drive(Device& device, std::vector<Saturating>& saturating, Requests*
     for (const Completion& completion : done) {
       for (Saturating& tenant : saturating) {
         if (tenant.stream != completion.op.stream()) continue;
+        if (tenant.gate && completion.tag == Saturating::kGateTag) continue;
         ++tenant.done;
-        device.submit(tenant.stream, tenant.work, 0, completion.at);
+        tenant.submit_one(device, completion.at);
       }
       if (requests != nullptr && completion.op.stream() == requests->stream) {
+        if (requests->behind && completion.tag != Saturating::kGateTag) continue;
+        requests->free_at = completion.at + requests->host_gap;
         const Instant arrival = requests->arrivals[requests->next++];
         requests->latency_us.push_back(to_micros(completion.at - arrival));
         requests->waiting = false;
       }
     }
     if (requests != nullptr && requests->due() && *requests->due() <= now) {
+      if (requests->before) requests->before(now);
       device.submit(requests->stream, requests->work, 0, now);
+      if (requests->behind) {
+        device.submit(requests->stream, *requests->behind, Saturating::kGateTag, now);
+      }
       requests->waiting = true;
     }
     if (now >= end) break;

@@ -150,6 +150,41 @@ Pair run_models_under_mps(double block_us, double seconds) {
           static_cast<double>(tenants[0].done) * (6 * block_us + 0.4) * 1e-6 / (seconds + 0.3)};
 }
 
+struct MpsRow {
+  double kernel_us;    // of the best-effort tenant, which fill the GPU once
+  double offered;      // requests/s
+  double served;       // requests/s, measured
+  double best_effort;  // of solo, measured
+};
+
+void PrintTo(const MpsRow& row, std::ostream* out) { *out << row.kernel_us << " us"; }
+
+class MpsTable : public testing::TestWithParam<MpsRow> {};
+
+/// Requests of 20 small kernels beside full ones, both clients of one MPS server. Measured on an
+/// H200 (results/h200/serve; results/h200/scale, N = 2).
+TEST_P(MpsTable, SmallKernelsGetInAsOftenAsMeasured) {
+  const MpsRow& row = GetParam();
+  constexpr double kTime = 10;
+  Device device(h100(), {});
+  const GroupId mps = device.add_group({});
+  const Lane lc = add_lane(device, {}, mps, {.mps = true});
+  const Lane be = add_lane(device, {}, mps, {.mps = true});
+  const KernelWork small{.blocks = 132, .blocks_per_sm = 8, .block_time = from_micros(29.6)};
+  const auto nodes = std::make_shared<std::vector<GraphNode>>(20, GraphNode(small));
+  Requests requests{lc.stream, GraphWork{nodes}, poisson(row.offered, {}, kTime, 7)};
+  std::vector<Saturating> tenants = {{be.stream, full_kernel(row.kernel_us)}};
+  drive(device, tenants, &requests, at_s(kTime));
+  const double served = static_cast<double>(requests.latency_us.size()) / kTime;
+  EXPECT_NEAR(served, row.served, row.served * 0.25);
+  EXPECT_NEAR(static_cast<double>(tenants[0].done) * (row.kernel_us + 0.4) * 1e-6 / kTime,
+              row.best_effort, 0.06);
+}
+
+INSTANTIATE_TEST_SUITE_P(Measured, MpsTable,
+                         testing::Values(MpsRow{200, 300, 221, 0.886},
+                                         MpsRow{1000, 106.3, 93.8, 0.942}));
+
 TEST(EngineCalibration, ModelsUnderMps) {
   const Pair pair = run_models_under_mps(18, 20);
   EXPECT_NEAR(quantile(pair.latency_us, 0.5), 2050, 2050 * 0.25);

@@ -189,7 +189,6 @@ TEST(Preempt, OfAGroupThatIsAloneOnlyCostsTheSwitch) {
   device.submit(lane.stream, full_kernel(1000), 1, {});
   device.advance(at_us(500), done);
   device.preempt(lane.group, at_us(500));
-  device.preempt(lane.group, at_us(500));
   device.advance(at_us(5000), done);
   ASSERT_EQ(done.size(), 1u);
   const double cost = to_micros(device.profile().slice_switch + device.profile().slice_restore);
