@@ -1,49 +1,49 @@
 // What libcorun.so asks of other systems, and what it shows of itself.
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
+#include <chrono>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "core/process.h"
 #include "engine/shim/preload/hook_choice.h"
 
 namespace corun::shim {
 namespace {
 
-std::vector<std::string> lines_of(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "r");
+std::vector<std::string> lines_of(std::vector<std::string> command) {
+  ProcessOptions options;
+  options.argv = std::move(command);
+  const auto output = run_command(std::move(options), std::chrono::seconds(20));
   std::vector<std::string> lines;
-  std::array<char, 1024> line{};
-  while (pipe != nullptr && fgets(line.data(), line.size(), pipe) != nullptr) {
-    lines.emplace_back(line.data());
-  }
-  if (pipe != nullptr) {
-    pclose(pipe);
+  std::istringstream text(output ? output->out : "");
+  for (std::string line; std::getline(text, line);) {
+    lines.push_back(line);
   }
   return lines;
 }
 
 TEST(Symbols, NoneIsNewerThanGlibc228) {
   int versions = 0;
-  for (const std::string& line : lines_of("objdump -T " SHIM_LIBRARY)) {
+  for (const std::string& line : lines_of({"objdump", "-T", SHIM_LIBRARY})) {
     std::smatch match;
     if (line.find("*UND*") == std::string::npos ||
         !std::regex_search(line, match, std::regex(R"(GLIBC_2\.(\d+))"))) {
       continue;
     }
     ++versions;
-    EXPECT_LE(std::stoi(match[1]), 28) << line;
+    const std::string minor = match[1];
+    EXPECT_TRUE(minor.size() == 1 || minor <= "28") << line;
   }
   EXPECT_GT(versions, 20);
 }
 
 TEST(Symbols, OnlyTheCLibraryIsNeeded) {
   std::set<std::string> needed;
-  for (const std::string& line : lines_of("readelf -d " SHIM_LIBRARY)) {
+  for (const std::string& line : lines_of({"readelf", "-d", SHIM_LIBRARY})) {
     std::smatch match;
     if (std::regex_search(line, match, std::regex(R"(NEEDED.*\[(.*)\])"))) {
       needed.insert(match[1]);
@@ -61,7 +61,7 @@ TEST(Symbols, OnlyHooksAndHintsAreExported) {
     expected.insert(hook.symbol);
   }
   std::set<std::string> exported;
-  for (const std::string& line : lines_of("objdump -T " SHIM_LIBRARY)) {
+  for (const std::string& line : lines_of({"objdump", "-T", SHIM_LIBRARY})) {
     std::istringstream words(line);
     std::string word;
     std::string last;

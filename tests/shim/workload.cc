@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <thread>
+
+#include "core/clock.h"
 
 namespace corun::shim::testing {
 
 namespace {
 
-using std::chrono::steady_clock;
 constexpr auto kPatience = std::chrono::seconds(10);
 
 std::string preloads(const Workload::Options& options) {
@@ -66,12 +66,12 @@ Workload::Workload(const Options& options) {
 
 Workload::~Workload() {
   close(to_);
-  const auto until = steady_clock::now() + kPatience;
+  const auto until = monotonic_now() + kPatience;
   while (waitpid(pid_, nullptr, WNOHANG) == 0) {
-    if (steady_clock::now() > until) {
+    if (monotonic_now() > until) {
       kill(pid_, SIGKILL);
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    sleep_until(monotonic_now() + std::chrono::milliseconds(1));
   }
   close(from_);
 }
@@ -82,8 +82,8 @@ std::string Workload::ask(const std::string& command) {
     return "";
   }
   std::string answer;
-  const auto until = steady_clock::now() + kPatience;
-  while (steady_clock::now() < until) {
+  const auto until = monotonic_now() + kPatience;
+  while (monotonic_now() < until) {
     pollfd poll_fd = {.fd = from_, .events = POLLIN, .revents = 0};
     if (poll(&poll_fd, 1, 100) <= 0) {
       continue;
@@ -100,19 +100,17 @@ std::string Workload::ask(const std::string& command) {
   return "";
 }
 
-long Workload::number(const std::string& command) { return std::stol("0" + ask(command)); }
-
 bool Workload::becomes(const std::string& command, const std::string& answer) {
   return eventually([&] { return ask(command) == answer; });
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto until = steady_clock::now() + kPatience;
+  const auto until = monotonic_now() + kPatience;
   while (!condition()) {
-    if (steady_clock::now() > until) {
+    if (monotonic_now() > until) {
       return false;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    sleep_until(monotonic_now() + std::chrono::milliseconds(2));
   }
   return true;
 }

@@ -25,7 +25,6 @@ class Workload {
 
   /// Sends a command and returns its line; "" when the process died or took 10 s.
   std::string ask(const std::string& command);
-  long number(const std::string& command);
   /// Waits for an answer until it fits, for at most 10 s.
   bool becomes(const std::string& command, const std::string& answer);
   int pid() const { return pid_; }

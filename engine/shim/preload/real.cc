@@ -60,8 +60,7 @@ DlsymFunction next_dlsym() {
   const DlsymFunction libc = function == nullptr ? libc_dlsym() : nullptr;
   if (libc != nullptr) {
     void* nearer = libc(RTLD_NEXT, "dlsym");
-    function = nearer == nullptr || is_own(nearer) ? libc
-                                                   : reinterpret_cast<DlsymFunction>(nearer);
+    function = nearer == nullptr || is_own(nearer) ? libc : reinterpret_cast<DlsymFunction>(nearer);
     found_next_dlsym.store(function, std::memory_order_release);
   }
   return function;

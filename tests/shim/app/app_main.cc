@@ -3,6 +3,7 @@
 // linked (shim_app_linked only). The second argument is the driver library.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,7 +48,7 @@ Function get(const std::string& name) {
     found = procaddress(name, via == "procaddress-ptsz" ? 2 : 0);
   }
   if (found == nullptr) {
-    printf("no %s\n", name.c_str());
+    fmt::print("no {}\n", name);
     exit(1);
   }
   return reinterpret_cast<Function>(found);
@@ -192,55 +193,55 @@ void run(const std::string& command, std::istringstream& rest) {
   std::string word;
   unsigned long number = 0;
   if (command == "start") {
-    printf("%d\n", start());
+    fmt::print("{}\n", start());
   } else if (command == "launch") {
     unsigned long stream = 0;
     rest >> number >> stream;
-    printf("%d\n", launch(static_cast<int>(number), stream));
+    fmt::print("{}\n", (launch(static_cast<int>(number), stream)));
   } else if (command == "alloc") {
     rest >> word >> number;
     unsigned long address = 0;
     const int code = allocate(word, number, &address);
     held.push_back(address);
-    printf("%d\n", code);
+    fmt::print("{}\n", code);
   } else if (command == "free") {
     rest >> word >> number;
-    printf("%d\n", release(word, held.at(number)));
+    fmt::print("{}\n", (release(word, held.at(number))));
   } else if (command == "info") {
     size_t free_bytes = 0;
     size_t total = 0;
     get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(&free_bytes, &total);
-    printf("%zu %zu\n", free_bytes, total);
+    fmt::print("{} {}\n", free_bytes, total);
   } else if (command == "info-null") {
-    printf("%d\n", get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(nullptr, nullptr));
+    fmt::print("{}\n", (get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(nullptr, nullptr)));
   } else if (command == "fail-next") {
     reinterpret_cast<void (*)()>(dlsym(library, "fake_fail_next"))();
-    printf("0\n");
+    fmt::print("0\n");
   } else if (command == "calls") {
     rest >> word;
-    printf("%lu\n", reinterpret_cast<unsigned long (*)(const char*)>(dlsym(library, "fake_calls"))(
-                        word.c_str()));
+    fmt::print("{}\n", (reinterpret_cast<unsigned long (*)(const char*)>(
+                           dlsym(library, "fake_calls"))(word.c_str())));
   } else if (command == "counted") {
     rest >> word;
-    printf("%lu\n", helper<unsigned long (*)()>(("counted_" + word).c_str())());
+    fmt::print("{}\n", (helper<unsigned long (*)()>(("counted_" + word).c_str())()));
   } else if (command == "group") {
     static const int fd = open("/dev/null", O_RDWR);
     rest >> number >> word;
-    printf("%d\n", make_group(fd, static_cast<unsigned>(number), word == "wrapped"));
+    fmt::print("{}\n", (make_group(fd, static_cast<unsigned>(number), word == "wrapped")));
   } else if (command == "sync") {
-    printf("%d\n", get<int (*)()>("cuCtxSynchronize")());
+    fmt::print("{}\n", (get<int (*)()>("cuCtxSynchronize")()));
   } else if (command == "fork") {
-    printf("%d\n", in_child());
+    fmt::print("{}\n", in_child());
   } else if (command == "present") {
     auto* present = helper<int (*)()>("corun_present");
-    printf("%d\n", present == nullptr ? -1 : present());
+    fmt::print("{}\n", (present == nullptr ? -1 : present()));
   } else if (command == "time") {
     rest >> number;
-    printf("%.2f\n", launch_ns(static_cast<int>(number)));
+    fmt::print("{}\n", (launch_ns(static_cast<int>(number))));
   } else if (command == "driver-in-scope") {
-    printf("%d\n", dlsym(RTLD_DEFAULT, "cuLaunchKernel") != nullptr ? 1 : 0);
+    fmt::print("{}\n", (dlsym(RTLD_DEFAULT, "cuLaunchKernel") != nullptr ? 1 : 0));
   } else {
-    printf("unknown command %s\n", command.c_str());
+    fmt::print("unknown command {}\n", command);
   }
 }
 
