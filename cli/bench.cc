@@ -41,7 +41,7 @@ constexpr char kHelp[] =
     "  --duration TIME      measured window of a cell (30s; --quick: 5s)\n"
     "  --reps N             repetitions in random, balanced order (5; --quick: 1)\n"
     "  --seed N             of order and arrivals (1)\n"
-    "  --policy P, --linger-us N, --quantum TIME   of corund, in the managed modes\n"
+    "  --policy P, --linger-us N, --quantum TIME, --slices auto|yes|no   of corund (corun run)\n"
     "  --quick              one look with short windows, timing rules only told\n"
     "  --gpu NODE           auto (default), real, simulated or simulated:PROFILE\n"
     "  --device N           which GPU of the node (0)\n"

@@ -27,7 +27,7 @@ constexpr int kDefaultReps = 5;
 // As typed.
 struct Raw {
   std::string gpu = "auto", mode = "all", workloads, duration, reps, seed = "1", ready_after,
-              policy, linger, quantum;
+              policy, linger, quantum, slices;
   std::vector<std::string> mixes, tenants;
 };
 
@@ -178,6 +178,7 @@ Result<BenchOptions> parse_bench_options(std::span<const std::string> arguments)
       app.add_option("--policy", raw.policy),
       app.add_option("--linger-us", raw.linger),
       app.add_option("--quantum", raw.quantum),
+      app.add_option("--slices", raw.slices),
       app.add_flag("--quick", options.quick),
       app.add_option("--gpu", raw.gpu),
       app.add_option("--device", options.device)->check(CLI::Range(0, 63)),
@@ -196,7 +197,8 @@ Result<BenchOptions> parse_bench_options(std::span<const std::string> arguments)
   CORUN_ASSIGN(options.node, parse_node_choice(raw.gpu));
   CORUN_TRY(read_modes(raw, options));
   CORUN_TRY(read_numbers(raw, options));
-  CORUN_ASSIGN(options.choice, parse_daemon_choice(raw.policy, raw.linger, raw.quantum));
+  CORUN_ASSIGN(options.choice,
+               parse_daemon_choice(raw.policy, raw.linger, raw.quantum, raw.slices));
   CORUN_ASSIGN(options.mixes, mixes_of(raw, options.quick));
   return options;
 }

@@ -40,7 +40,8 @@ Json to_json(const HolderOptions& options, int ready) {
           {"mode", options.mode},
           {"policy", or_null(options.choice.policy)},
           {"linger_us", or_null(options.choice.linger_us)},
-          {"quantum_ms", or_null(options.choice.quantum_ms)}};
+          {"quantum_ms", or_null(options.choice.quantum_ms)},
+          {"slices", or_null(options.choice.slices)}};
 }
 
 template <typename T>
@@ -66,6 +67,7 @@ Result<Order> order_from_json(const std::string& text) {
     read_optional(value, "policy", order.options.choice.policy);
     read_optional(value, "linger_us", order.options.choice.linger_us);
     read_optional(value, "quantum_ms", order.options.choice.quantum_ms);
+    read_optional(value, "slices", order.options.choice.slices);
     return order;
   } catch (const Json::exception&) {
     return usage_error(std::string(kHoldOption) + " is corun's own option");

@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 5> kPolicies{"priority", "fair", "quota",
 // As typed.
 struct Raw {
   std::string gpu = "auto", name, service_class = "normal", memory, latency_target, mode,
-              start_daemon = "yes", policy, linger, quantum;
+              start_daemon = "yes", policy, linger, quantum, slices;
 };
 
 template <typename T>
@@ -91,7 +91,8 @@ Status read_daemon(const Raw& raw, RunOptions& options) {
     return usage_error(fmt::format("--start-daemon '{}'", raw.start_daemon), "use yes or no");
   }
   options.start_daemon = raw.start_daemon == "yes";
-  CORUN_ASSIGN(options.choice, parse_daemon_choice(raw.policy, raw.linger, raw.quantum));
+  CORUN_ASSIGN(options.choice,
+               parse_daemon_choice(raw.policy, raw.linger, raw.quantum, raw.slices));
   return {};
 }
 
@@ -99,7 +100,8 @@ Status read_daemon(const Raw& raw, RunOptions& options) {
 
 Result<modes::DaemonChoice> parse_daemon_choice(const std::string& policy,
                                                 const std::string& linger,
-                                                const std::string& quantum) {
+                                                const std::string& quantum,
+                                                const std::string& slices) {
   modes::DaemonChoice choice;
   if (!policy.empty()) {
     if (std::find(kPolicies.begin(), kPolicies.end(), policy) == kPolicies.end()) {
@@ -119,6 +121,12 @@ Result<modes::DaemonChoice> parse_daemon_choice(const std::string& policy,
       return usage_error(fmt::format("--quantum {} is out of range", quantum), "use 100us to 60s");
     }
     choice.quantum_ms = to_millis(time);
+  }
+  if (!slices.empty()) {
+    if (slices != "auto" && slices != "yes" && slices != "no") {
+      return usage_error(fmt::format("--slices '{}'", slices), "use auto, yes or no");
+    }
+    choice.slices = slices;
   }
   return choice;
 }
@@ -142,6 +150,7 @@ Result<RunOptions> parse_run_options(std::span<const std::string> arguments) {
   app.add_option("--policy", raw.policy);
   app.add_option("--linger-us", raw.linger);
   app.add_option("--quantum", raw.quantum);
+  app.add_option("--slices", raw.slices);
   CORUN_TRY(parse_arguments(app, "run", arguments.first(count)));
   if (dashes != arguments.end()) options.command.assign(dashes + 1, arguments.end());
   if (options.command.empty()) {

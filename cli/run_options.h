@@ -28,6 +28,7 @@ Result<RunOptions> parse_run_options(std::span<const std::string> arguments);
 /// The options of a started daemon, which `corun bench` has too. Errors (usage): out of range.
 Result<modes::DaemonChoice> parse_daemon_choice(const std::string& policy,
                                                 const std::string& linger,
-                                                const std::string& quantum);
+                                                const std::string& quantum,
+                                                const std::string& slices);
 
 }  // namespace corun::cli

@@ -30,14 +30,14 @@ void for_each_count(Figures& figures, Use use) {
   use("bursts", figures.bursts);
   use("gate_closures", figures.gate_closures);
   use("preemptions", figures.preemptions);
-  use("slice_sets", figures.slice_sets);
-  use("slice_errors", figures.slice_errors);
   use("refusals", figures.refusals);
 }
 
 Json managed_json(const ManagedFigures& figures) {
   Json json{{"seconds", figures.seconds},
             {"mechanism", figures.mechanism},
+            {"slice_sets", figures.slice_sets},
+            {"slice_errors", figures.slice_errors},
             {"slice_us", figures.slice_us}};
   for_each_count(figures, [&json](const char* key, uint64_t count) { json[key] = count; });
   return json;
@@ -109,6 +109,8 @@ void read_managed(JsonFields& in, const Json& row, std::optional<ManagedFigures>
   read_nested(in, "managed", out, [](JsonFields& fields, ManagedFigures& figures) {
     fields.get("seconds", figures.seconds);
     fields.get("mechanism", figures.mechanism);
+    fields.get("slice_sets", figures.slice_sets);
+    fields.get("slice_errors", figures.slice_errors);
     fields.get("slice_us", figures.slice_us);
     for_each_count(figures,
                    [&fields](const char* key, uint64_t& count) { fields.get(key, count); });

@@ -38,10 +38,11 @@ struct ManagedFigures {
   uint64_t bursts = 0;         ///< of a latency-critical workload
   uint64_t gate_closures = 0;  ///< by it
   uint64_t preemptions = 0;
-  uint64_t slice_sets = 0;    ///< slices set
+  uint64_t refusals = 0;  ///< allocations refused by its memory limit
+  // Since it joined: slices are set before the window begins.
+  uint64_t slice_sets = 0;
   uint64_t slice_errors = 0;  ///< slices that the driver refused
-  uint64_t refusals = 0;      ///< allocations refused by its memory limit
-  uint64_t slice_us = 0;      ///< at the end; 0: none set
+  uint64_t slice_us = 0;      ///< ordered at the end; 0: none
 };
 /// The counts of `after` without those of `before`; what is no count is `after`'s.
 ManagedFigures since(const ManagedFigures& before, ManagedFigures after);

@@ -65,7 +65,7 @@ std::vector<fs::path> daemon_dirs() {
 }
 
 Status give_settings(client::Client& daemon, const DaemonChoice& choice) {
-  if (choice.empty()) return {};
+  if (!choice.policy && !choice.linger_us && !choice.quantum_ms) return {};
   client::SettingsChange change;
   change.policy = choice.policy;
   change.linger_us = choice.linger_us;
@@ -122,6 +122,7 @@ ProcessOptions daemon_process(const EngineFiles& files, const GpuInfo& gpu,
   ProcessOptions options;
   options.argv = {files.daemon.string(),  "--gpu",       gpu.uuid, "--run-dir",
                   start.run_dir.string(), "--foreground"};
+  if (start.slices) options.argv.insert(options.argv.end(), {"--slices", *start.slices});
   if (start.mps) options.argv.insert(options.argv.end(), {"--backend", "mps"});
   options.set_env = start.env;
   options.set_env[wire::kEnvRunDir] = start.run_dir.string();  // stop_daemon() finds it by this

@@ -35,6 +35,7 @@ struct DaemonStart {
   std::filesystem::path run_dir;  ///< is made
   std::filesystem::path log;      ///< its standard output and error
   bool mps = false;
+  std::optional<std::string> slices;
   std::map<std::string, std::string> env;  ///< binds it to its GPU; and to the MPS daemon
 };
 /// The command and environment of a corund in the foreground.

@@ -12,8 +12,7 @@ struct DaemonChoice {
   std::optional<std::string> policy;  ///< "priority", "fair", "quota", "deadline", "rotate"
   std::optional<uint32_t> linger_us;  ///< how long a gate stays closed after a burst
   std::optional<double> quantum_ms;   ///< all turns together
-
-  bool empty() const { return !policy && !linger_us && !quantum_ms; }
+  std::optional<std::string> slices;  ///< "auto" (where they are proven), "yes", "no"
 };
 
 }  // namespace corun::modes

@@ -125,6 +125,7 @@ class Managed final : public Mode {
     DaemonStart start{.run_dir = own_dir(plan),
                       .log = fs::path(plan.run_dir) / "corund.log",
                       .mps = mps_,
+                      .slices = mps_ ? std::nullopt : choice_.slices,
                       .env = {}};
     CORUN_TRY(make_private_folder(start.run_dir.string()));
     start.env = mps_ ? MpsServer::edits(plan, Share()).env

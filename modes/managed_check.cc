@@ -33,10 +33,6 @@ const client::WorkloadStatus* workload_of(const client::DaemonStatus& status,
   return nullptr;
 }
 
-bool slices_work(const client::DaemonStatus& status) {
-  return status.backend != "mps" && status.slices == client::SlicesState::kProven;
-}
-
 uint64_t count(const client::WorkloadStatus& workload, std::string_view name) {
   const client::Figure* figure = workload.find(name);
   return figure != nullptr && figure->value && *figure->value > 0
@@ -67,10 +63,9 @@ Status check_slices(const client::WorkloadStatus& workload, const Tenant& tenant
 }
 
 std::string mechanism(const client::DaemonStatus& status, const client::WorkloadStatus& workload) {
-  bool slices = false;
+  bool slices = status.backend != "mps" && count(workload, "slice_sets") > 0;
   bool gate = false;
   for (const client::SessionStatus& session : workload.sessions) {
-    slices = slices || (slices_work(status) && session.slice_us > 0);
     gate = gate || session.gate || !session.armed.empty() || session.waits_for_turn;
   }
   if (slices) return gate ? "slices and gate" : "slices";
@@ -101,7 +96,7 @@ Status check_sessions(const client::DaemonStatus& status, std::span<const Tenant
     if (workload == nullptr) {
       if (std::none_of(tenant.pids.begin(), tenant.pids.end(), has_driver)) continue;
       missing += (missing.empty() ? "" : ", ") + tenant.workload;
-    } else if (slices_work(status)) {
+    } else if (status.backend != "mps") {
       CORUN_TRY(check_slices(*workload, tenant));
     }
   }

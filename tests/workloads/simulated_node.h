@@ -101,6 +101,7 @@ class Tenant {
     return wait();
   }
   ExitStatus wait() { return process_->wait(kPatience).value_or(ExitStatus{}); }
+  pid_t pid() const { return process_->pid(); }
   void close_control() { channel_.close_control(); }
 
  private:
