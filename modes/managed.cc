@@ -108,6 +108,13 @@ class Managed final : public Mode {
     return daemon.status();
   }
 
+  /// corund measures whether slices act; on a simulated GPU they do, and the test there depends on
+  /// the machine's processors.
+  std::optional<std::string> slices_on(const GpuInfo& gpu) const {
+    if (choice_.slices || !gpu.simulated) return choice_.slices;
+    return "yes";
+  }
+
   Status join(const Plan& plan, const RunningDaemon& daemon) {
     if (mps_ || daemon.status.backend == "mps") {
       return failed(fmt::format("corund (PID {}) governs GPU {} with backend {} already",
@@ -125,7 +132,7 @@ class Managed final : public Mode {
     DaemonStart start{.run_dir = own_dir(plan),
                       .log = fs::path(plan.run_dir) / "corund.log",
                       .mps = mps_,
-                      .slices = mps_ ? std::nullopt : choice_.slices,
+                      .slices = mps_ ? std::nullopt : slices_on(plan.gpu),
                       .env = {}};
     CORUN_TRY(make_private_folder(start.run_dir.string()));
     start.env = mps_ ? MpsServer::edits(plan, Share()).env
