@@ -40,9 +40,10 @@ Result<Acceptor> Acceptor::create(Poller& poller, Fd listener, Handler handler) 
   const int fd = listener.get();
   // Shared: std::function wants to be copied, a descriptor does not.
   const auto spare = std::make_shared<Fd>(spare_descriptor());
-  CORUN_ASSIGN(const Poller::Token token, poller.add(fd, EPOLLIN, [fd, spare, handler](uint32_t) {
-    accept_some(fd, *spare, handler);
-  }));
+  CORUN_ASSIGN(const Poller::Token token,
+               poller.add(fd, EPOLLIN, [fd, spare, handler = std::move(handler)](uint32_t) {
+                 accept_some(fd, *spare, handler);
+               }));
   return Acceptor(poller, std::move(listener), token);
 }
 

@@ -12,7 +12,7 @@
 
 namespace corun::daemon {
 
-inline constexpr size_t kMaxRequestBytes = 64 * 1024;
+inline constexpr size_t kMaxRequestBytes = 65'536;
 
 struct StatusRequest {};
 struct SetRequest {

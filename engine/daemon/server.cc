@@ -44,8 +44,11 @@ void Server::replace_watchdog() {
   watchdog_.reap();
   const Instant now = monotonic_now();
   auto fresh = Watchdog::start(gates_.all());
-  if (fresh) watchdog_ = std::move(fresh).value();
-  const bool runs = fresh && watch_watchdog();
+  bool runs = false;
+  if (fresh) {
+    watchdog_ = std::move(fresh).value();
+    runs = watch_watchdog().has_value();
+  }
   control_.set_watchdog(runs);
   sharing_.note("watchdog", runs ? "it ended and was replaced" : "it ended; there is none", now);
 }

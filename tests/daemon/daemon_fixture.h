@@ -21,6 +21,13 @@ namespace corun::testing {
 inline constexpr Nanos kPatience = std::chrono::seconds(30);
 inline const std::string kSimgpu = CORUN_BINARY_DIR "/simgpu";
 
+/// A sanitizer's runtime wants to be the first library of a program.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 /// Waits until `condition` holds; false when it never does.
 inline bool eventually(const std::function<bool()>& condition) {
   const Instant give_up = monotonic_now() + kPatience;

@@ -8,7 +8,6 @@ namespace corun::daemon::testing {
 
 namespace {
 
-using policy::Action;
 using std::chrono::milliseconds;
 
 TEST_F(SharingTest, OrdersOfTheJoinAreInThePageBeforeTheReplyGoesOut) {

@@ -88,6 +88,7 @@ TEST_F(SlicesOnANode, ABusyGpuProvesNothing) {
 /// What a simulated GPU's shares are depends on how much processor time this machine has; that they
 /// were measured does not.
 TEST_F(SlicesOnANode, TheSelfTestMeasuresTwoTenantsUnderItsOwnDaemon) {
+  if (corun::testing::kSanitized) GTEST_SKIP() << "libcorun.so is not preloaded";
   ProcessOptions options;
   options.argv = {CORUN_BINARY_DIR "/bin/corund", "--self-test"};
   options.set_env = corun::testing::Node::shared().environment();
