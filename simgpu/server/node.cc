@@ -34,8 +34,8 @@ Word word_of(const Session& session, const wire::Op& op) {
 // How long after it was looked at a word is looked at again: a part of the time that its stream has
 // waited by then, so that long waits cost little, between these.
 constexpr Nanos kShortestLook{5'000};
-constexpr Nanos kLongestLook{200'000};
-constexpr int64_t kLooksOfAWait = 50;
+constexpr Nanos kLongestLook{100'000};
+constexpr int64_t kLooksOfAWait = 250;
 
 }  // namespace
 
