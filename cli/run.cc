@@ -51,15 +51,9 @@ Result<std::string> path_of(const std::string& program) {
 
 std::string mechanism_text(const client::DaemonStatus& status) {
   if (status.backend == "mps") return "gate";
-  switch (status.slices) {
-    case client::SlicesState::kProven:
-      return "time slices and gate";
-    case client::SlicesState::kRefuted:
-      return "gate alone, slices do not act here";
-    case client::SlicesState::kUnproven:
-      return "gate alone, slices not proven yet";
-  }
-  return "gate";
+  if (status.slices == client::SlicesState::kProven) return "time slices and gate";
+  return fmt::format("gate; time slices {}{}{}", to_string(status.slices),
+                     status.slices_why.empty() ? "" : ": ", status.slices_why);
 }
 
 void announce(const RunOptions& options, const RunPlace& place, Console& console) {

@@ -63,7 +63,7 @@ std::vector<std::string> with_out(std::vector<std::string> arguments, const fs::
 
 const std::vector<std::string> kSmall{
     "bench",       "--quick", "--gpu",  "simulated",
-    "--workloads", "2",       "--mode", "exclusive,time-slicing,mps",
+    "--workloads", "2",       "--mode", "exclusive,time-slicing,mps,managed,managed-mps",
     "--duration",  "400ms"};
 
 TEST_F(SimulatedBench, EveryModeGivesRowsATableAndAReport) {
@@ -73,7 +73,7 @@ TEST_F(SimulatedBench, EveryModeGivesRowsATableAndAReport) {
   EXPECT_TRUE(fs::exists(out() / "report.html"));
   auto results = benchmarking::load_results(out());
   ASSERT_TRUE(results) << results.error().text();
-  EXPECT_EQ(results->cells.size(), 3U + 2U * 2U);
+  EXPECT_EQ(results->cells.size(), 5U + 2U * 2U);
   for (const CellRecord& cell : results->cells) {
     EXPECT_TRUE(cell.valid) << cell.cell << ": " << cell.reason;
     EXPECT_TRUE(cell.simulated);
@@ -81,6 +81,10 @@ TEST_F(SimulatedBench, EveryModeGivesRowsATableAndAReport) {
   for (const ResultRow& row : results->rows) {
     EXPECT_GT(row.throughput.value_or(0), 0) << row.cell << " " << row.workload;
     EXPECT_EQ(row.checksum_ok, true) << row.cell << " " << row.workload;
+    ASSERT_EQ(row.managed.has_value(), row.mode.starts_with("managed")) << row.cell;
+    if (!row.managed) continue;
+    EXPECT_GT(row.managed->launches + row.managed->graph_launches, 0U) << row.cell;
+    EXPECT_EQ(row.managed->slice_sets > 0, row.mode == "managed") << row.cell;
   }
   EXPECT_TRUE(runtime_dir_is_clean());
 }

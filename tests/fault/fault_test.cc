@@ -100,6 +100,18 @@ class Fault : public testing::Test {
         StartCommand{++window_, monotonic_now() + std::chrono::milliseconds(30), kLong_s, 7});
   }
 
+  /// Stops the holder of a gate inside a burst: with its gate closed.
+  void stop_inside_a_burst(Tenant& tenant) {
+    const auto closed = [this, &tenant] {
+      kill(tenant.pid(), SIGSTOP);
+      const auto now = status();
+      if (now && !now->gates.empty() && now->gates[0].closed) return true;
+      kill(tenant.pid(), SIGCONT);
+      return false;
+    };
+    ASSERT_TRUE(eventually(closed, kPatience)) << "its gate never closed";
+  }
+
   void expect_back(Tenant& tenant, double alone, Instant fault) {
     double last = 0;
     while (monotonic_now() < fault + kRecovery) {
@@ -137,6 +149,7 @@ TEST_F(Fault, AKilledHolderOfAGateLeavesItOpen) {
   serve.warm();
   keep_busy(serve);
   rate(train);
+  stop_inside_a_burst(serve);
   kill(serve.pid(), SIGKILL);
   expect_back(train, alone, monotonic_now());
 }
@@ -149,7 +162,7 @@ TEST_F(Fault, AStoppedHolderOfAGateHoldsNobodyUpAndGoesOnLater) {
   serve.warm();
   serve.send(StartCommand{99, monotonic_now() + std::chrono::milliseconds(30), 4, 7});
   rate(train);
-  kill(serve.pid(), SIGSTOP);
+  stop_inside_a_burst(serve);
   expect_back(train, alone, monotonic_now());
   kill(serve.pid(), SIGCONT);
   const DoneMessage done = done_in(serve.until<DoneMessage>());
@@ -198,6 +211,7 @@ TEST_F(Fault, DaemonAndHolderOfAGateKilledTogetherHoldNobodyUp) {
   serve.warm();
   keep_busy(serve);
   rate(train);
+  stop_inside_a_burst(serve);
   daemon_->signal(SIGKILL);
   kill(serve.pid(), SIGKILL);
   expect_back(train, alone, monotonic_now());

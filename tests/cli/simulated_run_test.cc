@@ -1,0 +1,185 @@
+// `corun run` and its kin as a user types them, on a simulated GPU that the runs share.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <deque>
+#include <nlohmann/json.hpp>
+
+#include "core/environment.h"
+#include "core/files.h"
+#include "core/json.h"
+#include "core/process.h"
+#include "core/process_tree.h"
+#include "core/wait.h"
+#include "core/wire/join.h"
+
+namespace corun::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr Nanos kPatience = std::chrono::seconds(60);
+
+class SimulatedRun : public testing::Test {
+ protected:
+  SimulatedRun() : folder_(TemporaryFolder::create("corun-run-").value()) {}
+  ~SimulatedRun() override {
+    // The holder of the last run ends by itself.
+    EXPECT_TRUE(eventually([this] { return !holder() && is_clean(); }));
+  }
+
+  ProcessOptions corun(const std::vector<std::string>& arguments) const {
+    ProcessOptions options;
+    options.argv = {CORUN_BINARY_DIR "/bin/corun"};
+    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+    options.unset_env = {kEnvSimNode, kEnvDriverDir, wire::kEnvRunDir, "LD_PRELOAD"};
+    options.set_env["XDG_RUNTIME_DIR"] = folder_.path().string();
+    options.set_env["TMPDIR"] = folder_.path().string();
+    return options;
+  }
+  /// To its end. The holder that it may have started lives on: until the fixture's end, since a
+  /// Process takes all its descendants with it.
+  CommandOutput ran(ProcessOptions options) {
+    const std::string number = std::to_string(processes_.size());
+    options.out = Stream::file(folder_.path() / ("out" + number));
+    options.err = Stream::file(folder_.path() / ("err" + number));
+    auto process = Process::start(options);
+    EXPECT_TRUE(process) << process.error().text();
+    if (!process) return {};
+    processes_.push_back(std::move(*process));
+    const auto status = processes_.back().wait(kPatience);
+    EXPECT_TRUE(status) << "it does not end";
+    return {status.value_or(ExitStatus{}), read_file(options.out.path).value_or(""),
+            read_file(options.err.path).value_or("")};
+  }
+  Process& started(const ProcessOptions& options) {
+    processes_.push_back(Process::start(options).value());
+    return processes_.back();
+  }
+  CommandOutput ran(const std::vector<std::string>& arguments) { return ran(corun(arguments)); }
+  CommandOutput ran_shell(const std::string& script, std::vector<std::string> options = {}) {
+    std::vector<std::string> arguments{"run", "--gpu", "simulated"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"--", "sh", "-c", script});
+    return ran(arguments);
+  }
+
+  fs::path place() const { return folder_.path() / "corun/runs-simulated-h100"; }
+  std::optional<pid_t> holder() const {
+    const auto held = read_json_file(place() / "held.json");
+    return held ? std::optional((*held)["holder"]["pid"].get<pid_t>()) : std::nullopt;
+  }
+  /// No plan is in force, and no mode's folder is left.
+  bool is_clean() const {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_.path() / "corun", error)) {
+      if (entry.path() == place()) continue;
+      if (entry.path().filename() != "applied" || !fs::is_empty(entry.path())) return false;
+    }
+    return true;
+  }
+  template <typename Reached>
+  static bool eventually(Reached reached) {
+    const Instant deadline = monotonic_now() + kPatience;
+    while (!reached()) {
+      if (monotonic_now() >= deadline) return false;
+      sleep_until(monotonic_now() + std::chrono::milliseconds(20));
+    }
+    return true;
+  }
+
+  TemporaryFolder folder_;
+  std::deque<Process> processes_;  ///< references stay
+};
+
+TEST_F(SimulatedRun, TheCommandsOutputAndExitCodeAreItsOwn) {
+  const CommandOutput output = ran_shell("echo out; echo err >&2; exit 7", {"--name", "a"});
+  EXPECT_EQ(output.status.code, 7);
+  EXPECT_EQ(output.out, "out\n");
+  EXPECT_THAT(output.err, StartsWith("corun: a (normal) runs under managed ("));
+  EXPECT_THAT(output.err, HasSubstr("SIMULATED GPU 0"));
+  EXPECT_THAT(output.err, HasSubstr("\nerr\n"));
+}
+
+TEST_F(SimulatedRun, ACommandThatASignalEndedGives128AndTheSignal) {
+  EXPECT_EQ(ran_shell("kill -SEGV $$").status.code, 128 + SIGSEGV);
+}
+
+TEST_F(SimulatedRun, SignalsGoOnToTheCommandOnce) {
+  ProcessOptions options = corun({"run", "--gpu", "simulated", "--", "sh", "-c",
+                                  "n=0; trap 'n=$((n+1))' TERM; echo up; "
+                                  "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05; done; exit $n"});
+  options.out = Stream::pipe();
+  Process& process = started(options);
+  const int fd = process.out_fd();
+  ASSERT_TRUE(wait_readable({&fd, 1}, monotonic_now() + kPatience)[0]);
+  kill(process.pid(), SIGTERM);
+  EXPECT_EQ(process.wait(kPatience)->code, 1);
+}
+
+TEST_F(SimulatedRun, TheShareArrivesAsVariablesAndAnEarlierPreloadIsKept) {
+  ProcessOptions options =
+      corun({"run", "--gpu", "simulated", "--name", "a", "--class", "best-effort", "--memory",
+             "1GiB", "--", "sh", "-c", "echo $CORUN_NAME $CORUN_CLASS $CORUN_MEMORY $LD_PRELOAD"});
+  const std::string own = CORUN_BINARY_DIR "/simgpu/libsimdev.so";
+  options.set_env["LD_PRELOAD"] = own;
+  const CommandOutput output = ran(options);
+  EXPECT_THAT(output.out,
+              StartsWith("a best-effort 1073741824 " CORUN_BINARY_DIR "/lib/libcorun.so:"));
+  EXPECT_THAT(output.out, testing::EndsWith(":" + own + "\n"));
+}
+
+TEST_F(SimulatedRun, TwoRunsShareOneDaemonWhichStatusAndTraceShow) {
+  std::vector<std::string> first{"run",     "--gpu",       "simulated", "--name", "train",
+                                 "--class", "best-effort", "--",        "sleep",  "30"};
+  Process& a = started(corun(first));
+  ASSERT_TRUE(eventually([this] { return holder().has_value(); }));
+  const pid_t held = *holder();
+  EXPECT_EQ(ran_shell("true", {"--name", "b"}).status.code, 0);
+  EXPECT_EQ(holder(), held) << "the second run joined the first one's";
+  const CommandOutput status = ran({"status", "--json"});
+  EXPECT_EQ(status.status.code, 0) << status.err;
+  const auto json = parse_json(status.out, "status");
+  ASSERT_TRUE(json);
+  EXPECT_EQ((*json)["daemons"].size(), 1U);
+  EXPECT_EQ((*json)["daemons"][0]["gpu"]["simulated"], true);
+  EXPECT_EQ(ran({"trace", "nobody"}).status.code, 2);
+  kill(a.pid(), SIGTERM);
+  EXPECT_EQ(a.wait(kPatience)->code, 128 + SIGTERM);
+}
+
+TEST_F(SimulatedRun, WithoutADaemonTheClientsSayWhatToDo) {
+  for (const char* verb : {"status", "trace", "park", "resume"}) {
+    std::vector<std::string> arguments{verb};
+    if (std::string(verb) != "status") arguments.emplace_back("a");
+    // Not those of this machine: a folder of our own.
+    arguments.insert(arguments.end(), {"--run-dir", folder_.path().string()});
+    const CommandOutput output = ran(arguments);
+    EXPECT_EQ(output.status.code, 3) << verb;
+    EXPECT_EQ(output.err, "corun: error: no corund runs in " + folder_.path().string() +
+                              "; start a workload with 'corun run -- COMMAND', or the daemon "
+                              "itself with 'corund'\n");
+  }
+}
+
+TEST_F(SimulatedRun, AnotherModeThanTheOneInForceIsRefused) {
+  Process& a = started(corun({"run", "--gpu", "simulated", "--", "sleep", "30"}));
+  ASSERT_TRUE(eventually([this] { return holder().has_value(); }));
+  const CommandOutput other = ran_shell("true", {"--mode", "managed-mps"});
+  EXPECT_EQ(other.status.code, 1);
+  EXPECT_THAT(other.err, HasSubstr("runs under managed (corund, PID"));
+  kill(a.pid(), SIGTERM);
+  EXPECT_TRUE(a.wait(kPatience));
+}
+
+TEST_F(SimulatedRun, NoDaemonIsStartedWhereNoneMayBe) {
+  const CommandOutput output = ran_shell("true", {"--start-daemon", "no"});
+  EXPECT_EQ(output.status.code, 3);
+  EXPECT_THAT(output.err, HasSubstr("no corund governs this GPU"));
+}
+
+}  // namespace
+}  // namespace corun::cli
