@@ -95,31 +95,31 @@ inline constexpr uint32_t kControlSetTimeslice = 0xA06C0103;
 inline constexpr uint32_t kControlPreempt = 0xA06C0105;
 
 struct RmFreeArgs {
-  uint32_t client, parent, object, status;
+  uint32_t client = 0, parent = 0, object = 0, status = 0;
 };
 struct RmControlArgs {
-  uint32_t client, object, command, flags;
-  uint64_t parameters;
-  uint32_t parameter_bytes, status;
+  uint32_t client = 0, object = 0, command = 0, flags = 0;
+  uint64_t parameters = 0;
+  uint32_t parameter_bytes = 0, status = 0;
 };
 static_assert(sizeof(RmControlArgs) == 32);
 /// NVOS21: the short form of an allocation.
 struct RmAllocArgs {
-  uint32_t client, parent, object, object_class;
-  uint64_t parameters;
-  uint32_t parameter_bytes, status;
+  uint32_t client = 0, parent = 0, object = 0, object_class = 0;
+  uint64_t parameters = 0;
+  uint32_t parameter_bytes = 0, status = 0;
 };
 static_assert(sizeof(RmAllocArgs) == 32);
 /// NVOS64: the form with access rights.
 struct RmAllocRightsArgs {
-  uint32_t client, parent, object, object_class;
-  uint64_t parameters, rights;
-  uint32_t parameter_bytes, flags, status, padding;
+  uint32_t client = 0, parent = 0, object = 0, object_class = 0;
+  uint64_t parameters = 0, rights = 0;
+  uint32_t parameter_bytes = 0, flags = 0, status = 0, padding = 0;
 };
 static_assert(sizeof(RmAllocRightsArgs) == 48);
 /// NV_CHANNEL_GROUP_ALLOCATION_PARAMETERS, as far as needed.
 struct RmChannelGroupParameters {
-  uint32_t error_object, ecc_error_object, address_space, engine;
+  uint32_t error_object = 0, ecc_error_object = 0, address_space = 0, engine = 0;
 };
 static_assert(sizeof(RmChannelGroupParameters) == 16);
 /// NV2080_ENGINE_TYPE_GR7: 1 to 8 are compute engines, copy engines and the rest come after.

@@ -15,10 +15,6 @@ Arguments copy_of(const void* memory) {
   return arguments;
 }
 
-}  // namespace
-
-namespace {
-
 /// A context makes one group for kernels and some for copies (engines 1 and 11 to 13, measured,
 /// results/h200/engine-probes). Only the former is time-sliced against other workloads' kernels.
 bool for_kernels(uint64_t parameters) {
@@ -149,8 +145,11 @@ void ChannelGroups::slice_was_set(const ChannelGroup& group, uint32_t slice_us, 
     return;
   }
   known->tries = accepted ? 0 : known->tries + 1;
-  if (accepted || known->tries >= kSliceTries) {
+  if (accepted) {
     known->slice_us = slice_us;
+    known->refused_us = 0;
+  } else if (known->tries >= kSliceTries) {
+    known->refused_us = slice_us;
     known->tries = 0;
   }
 }
@@ -185,7 +184,8 @@ void ChannelGroups::drop(ChannelGroup& group) {
 }
 
 uint64_t slice_due_ns(const ChannelGroup& group, uint32_t wanted_us) {
-  if (wanted_us == 0 || wanted_us == group.slice_us || group.scheduled_ns == 0) {
+  if (wanted_us == 0 || wanted_us == group.slice_us || wanted_us == group.refused_us ||
+      group.scheduled_ns == 0) {
     return 0;
   }
   return group.scheduled_ns + kSliceSettleNs;

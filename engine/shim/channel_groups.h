@@ -34,6 +34,7 @@ struct ChannelGroup {
   int device = -1;            ///< CUDA device; -1: not known
   uint64_t scheduled_ns = 0;  ///< when it was scheduled first; 0: not yet
   uint32_t slice_us = 0;      ///< last one set; 0: none
+  uint32_t refused_us = 0;    ///< one that was refused too often; 0: none
   int tries = 0;              ///< refusals in a row
 };
 
