@@ -4,6 +4,7 @@
 
 #include "cli/arguments.h"
 #include "cli/doctor_report.h"
+#include "cli/managed_checks.h"
 #include "cli/node.h"
 #include "cli/verb.h"
 #include "core/environment.h"
@@ -43,6 +44,14 @@ Result<DoctorOptions> parse(std::span<const std::string> arguments) {
   return options;
 }
 
+DoctorReport examine_all() {
+  const gpu::NodeFacts facts = gpu::collect_node_facts({});
+  DoctorReport report = examine(facts);
+  const auto managed = managed_findings(facts, collect_managed_facts(facts));
+  report.findings.insert(report.findings.end(), managed.begin(), managed.end());
+  return report;
+}
+
 /// Other than the verbs that run workloads, doctor looks at a real node that has no GPU too: to say
 /// what is missing there is its work.
 Result<DoctorReport> examine_node(const NodeChoice& choice) {
@@ -51,10 +60,10 @@ Result<DoctorReport> examine_node(const NodeChoice& choice) {
                          (choice.kind == NodeChoice::Kind::kAuto && named);
   if (simulated) {
     CORUN_ASSIGN(const Node node, Node::open(choice));
-    return examine(gpu::collect_node_facts({}));
+    return examine_all();
   }
   if (choice.kind == NodeChoice::Kind::kReal) use_real_driver();
-  return examine(gpu::collect_node_facts({}));
+  return examine_all();
 }
 
 Result<ExitCode> run_doctor(std::span<const std::string> arguments, Console& console) {

@@ -112,6 +112,17 @@ GpuFacts gpu_facts(const Nvml& nvml, const GpuInfo& info) {
   return facts;
 }
 
+std::optional<bool> read_only_registration(const Driver& driver, int index) {
+  constexpr auto kWhich = cuda::DeviceAttribute::kReadOnlyHostRegisterSupported;
+  cuda::Device device = 0;
+  int value = 0;
+  if (driver.cuDeviceGet(&device, index) != cuda::Code::kSuccess) return std::nullopt;
+  if (driver.cuDeviceGetAttribute(&value, kWhich, device) != cuda::Code::kSuccess) {
+    return std::nullopt;
+  }
+  return value != 0;
+}
+
 void collect_gpus(const DriverFiles& files, NodeFacts* facts) {
   const std::unique_ptr<Driver> driver = driver_facts(files, &facts->driver);
   const auto nvml = Nvml::load(files);
@@ -132,6 +143,7 @@ void collect_gpus(const DriverFiles& files, NodeFacts* facts) {
     } else {
       facts->gpus.emplace_back().info = info;
     }
+    facts->gpus.back().read_only_registration = read_only_registration(*driver, info.index);
   }
 }
 

@@ -37,6 +37,7 @@ struct GpuFacts {
   std::optional<uint64_t> clock_reasons;          ///< nvml::kClocks... bits of now
   std::optional<unsigned> application_clock_mhz;  ///< SM, where one is set
   std::optional<int> minor;                       ///< of /dev/nvidiaN
+  std::optional<bool> read_only_registration;  ///< of host memory that this process may not write
 };
 
 struct DeviceNode {

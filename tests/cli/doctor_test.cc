@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/doctor_report.h"
+#include "cli/managed_checks.h"
 #include "core/environment.h"
 #include "golden.h"
 
@@ -72,6 +73,25 @@ TEST(Doctor, ANodeWithoutADriverReadsLikeThis) {
   const DoctorReport report = examine(facts);
   expect_golden("doctor-no-driver", to_text(report));
   EXPECT_EQ(verdict(report), ExitCode::kUnsupported);
+}
+
+TEST(Doctor, ManagedSharingReadsLikeThis) {
+  gpu::NodeFacts node = imperfect_node();
+  node.gpus[0].read_only_registration = true;
+  ManagedFacts facts;
+  facts.library = "/opt/corun/lib/libcorun.so";
+  facts.slices[h100().uuid] = {client::SlicesState::kProven, "6000 us beside 2000 us gave 75.1 %"};
+  modes::RunningDaemon daemon;
+  daemon.status.gpu.uuid = h100().uuid;
+  daemon.status.version = "0.1.0";
+  daemon.status.pid = 4242;
+  daemon.status.settings.policy = "priority";
+  facts.daemons = {daemon};
+  expect_golden("doctor-managed", to_text({{}, managed_findings(node, facts)}));
+  node.driver.stream_memory_ops = false;
+  facts = {};
+  facts.missing = unsupported("libcorun.so is missing beside corun", "build everything");
+  expect_golden("doctor-unmanaged", to_text({{}, managed_findings(node, facts)}));
 }
 
 TEST(Doctor, NoLineIsLongerThanAHundredColumns) {
