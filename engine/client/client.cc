@@ -138,6 +138,7 @@ Result<DaemonSettings> Client::change_settings(const SettingsChange& change) {
   put(request, "quantum_ms", change.quantum_ms);
   put(request, "quota_window_ms", change.quota_window_ms);
   put(request, "wait_every_us", change.wait_every_us);
+  put(request, "preempted_slice_us", change.preempted_slice_us);
   put(request, "gate_with_slices", change.gate_with_slices);
   put(request, "max_burst_ms", change.max_burst_ms);
   CORUN_ASSIGN(const Json reply, call(request));

@@ -30,6 +30,7 @@ struct SettingsChange {
   std::optional<double> quantum_ms{};
   std::optional<double> quota_window_ms{};
   std::optional<uint32_t> wait_every_us{};
+  std::optional<uint32_t> preempted_slice_us{};
   std::optional<bool> gate_with_slices{};
   std::optional<double> max_burst_ms{};
 };

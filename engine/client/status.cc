@@ -254,6 +254,7 @@ Json to_json(const DaemonSettings& settings) {
           {"quantum_ms", settings.quantum_ms},
           {"quota_window_ms", settings.quota_window_ms},
           {"wait_every_us", settings.wait_every_us},
+          {"preempted_slice_us", settings.preempted_slice_us},
           {"gate_with_slices", settings.gate_with_slices},
           {"max_burst_ms", settings.max_burst_ms}};
 }
@@ -319,6 +320,7 @@ Result<DaemonSettings> settings_from_json(const Json& value) {
   in.get("quantum_ms", settings.quantum_ms);
   in.get("quota_window_ms", settings.quota_window_ms);
   get(in, "wait_every_us", settings.wait_every_us);
+  get(in, "preempted_slice_us", settings.preempted_slice_us);
   in.get("gate_with_slices", settings.gate_with_slices);
   in.get("max_burst_ms", settings.max_burst_ms);
   CORUN_TRY(in.status());

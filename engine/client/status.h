@@ -49,13 +49,14 @@ struct GpuStatus {
 
 /// What `settings` changes and `status` shows.
 struct DaemonSettings {
-  std::string policy;            ///< "priority", "fair", "quota", "deadline", "rotate"
-  uint32_t linger_us = 0;        ///< how long a gate stays closed after a burst drained
-  double quantum_ms = 0;         ///< all turns together
-  double quota_window_ms = 0;    ///< over which shares hold
-  uint32_t wait_every_us = 0;    ///< a gate is waited for once per this much work
-  bool gate_with_slices = true;  ///< close gates although slices order the classes
-  double max_burst_ms = 0;       ///< a gate closed for longer is opened by the daemon
+  std::string policy;               ///< "priority", "fair", "quota", "deadline", "rotate"
+  uint32_t linger_us = 0;           ///< how long a gate stays closed after a burst drained
+  double quantum_ms = 0;            ///< all turns together
+  double quota_window_ms = 0;       ///< over which shares hold
+  uint32_t wait_every_us = 0;       ///< a gate is waited for once per this much work
+  uint32_t preempted_slice_us = 1;  ///< slice of who works beside latency-critical workloads
+  bool gate_with_slices = true;     ///< close gates although slices order the classes
+  double max_burst_ms = 0;          ///< a gate closed for longer is opened by the daemon
   bool operator==(const DaemonSettings&) const = default;
 };
 

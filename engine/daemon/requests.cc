@@ -89,6 +89,7 @@ Result<Request> parse_settings(const Json& object) {
   keys.may("quantum_ms", request.change.quantum_ms);
   keys.may("quota_window_ms", request.change.quota_window_ms);
   keys.may("wait_every_us", request.change.wait_every_us);
+  keys.may("preempted_slice_us", request.change.preempted_slice_us);
   keys.may("gate_with_slices", request.change.gate_with_slices);
   keys.may("max_burst_ms", request.change.max_burst_ms);
   CORUN_TRY(keys.status());

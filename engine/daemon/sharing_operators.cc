@@ -35,6 +35,7 @@ Status check(const client::SettingsChange& change) {
   CORUN_TRY(check_range("quantum_ms", change.quantum_ms, 0.1, 60'000));
   CORUN_TRY(check_range("quota_window_ms", change.quota_window_ms, 1, 60'000));
   CORUN_TRY(check_range("wait_every_us", number(change.wait_every_us), 0, 100'000));
+  CORUN_TRY(check_range("preempted_slice_us", number(change.preempted_slice_us), 1, 1'000'000));
   return check_range("max_burst_ms", change.max_burst_ms, 1, 60'000);
 }
 
@@ -90,6 +91,7 @@ Status Sharing::change_settings(const client::SettingsChange& change, Instant no
   }
   settings.linger_us = change.linger_us.value_or(settings.linger_us);
   settings.wait_every_us = change.wait_every_us.value_or(settings.wait_every_us);
+  settings.preempted_slice_us = change.preempted_slice_us.value_or(settings.preempted_slice_us);
   settings.gate_with_slices = change.gate_with_slices.value_or(settings.gate_with_slices);
   if (change.quantum_ms) settings.quantum = from_micros(*change.quantum_ms * 1e3);
   if (change.quota_window_ms) settings.quota_window = from_micros(*change.quota_window_ms * 1e3);
@@ -107,6 +109,7 @@ client::DaemonSettings Sharing::settings() const {
           .quantum_ms = to_millis(settings.quantum),
           .quota_window_ms = to_millis(settings.quota_window),
           .wait_every_us = settings.wait_every_us,
+          .preempted_slice_us = settings.preempted_slice_us,
           .gate_with_slices = settings.gate_with_slices,
           .max_burst_ms = to_millis(max_burst_)};
 }

@@ -58,6 +58,7 @@ Json to_json(const Persistent& state) {
             {"quantum_ms", to_millis(settings.quantum)},
             {"quota_window_ms", to_millis(settings.quota_window)},
             {"wait_every_us", settings.wait_every_us},
+            {"preempted_slice_us", settings.preempted_slice_us},
             {"gate_with_slices", settings.gate_with_slices},
             {"max_burst_ms", to_millis(state.max_burst)}}},
           {"workloads", workloads}};
@@ -78,6 +79,7 @@ Result<Persistent> persistent_from_json(const Json& value, const Persistent& bas
   state.settings.quantum = from_micros(read.quantum_ms * 1e3);
   state.settings.quota_window = from_micros(read.quota_window_ms * 1e3);
   state.settings.wait_every_us = read.wait_every_us;
+  state.settings.preempted_slice_us = read.preempted_slice_us;
   state.settings.gate_with_slices = read.gate_with_slices;
   state.max_burst = from_micros(read.max_burst_ms * 1e3);
   if (!workloads->is_object()) return usage_error("state: key 'workloads': not an object");

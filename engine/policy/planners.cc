@@ -11,7 +11,6 @@ namespace corun::policy {
 
 namespace {
 
-constexpr uint32_t kShortestSliceUs = 1;
 /// Of one of several channel groups that cannot take turns beside a latency-critical session: 18 %
 /// are lost at this length, nearly everything at 50 us (measured, results/h200/first-readings).
 constexpr uint32_t kShortSliceUs = 1000;
@@ -199,7 +198,7 @@ void plan_critical_slices(const View& view, const State& state, bool turns, Plan
       want.slice_us = slice_us(demand, double{kShortSliceUs} * view.active_others);
       want.slice_why = SliceWhy::kBesideCritical;
     } else {
-      want.slice_us = kShortestSliceUs;
+      want.slice_us = state.settings.preempted_slice_us;
       want.slice_why = SliceWhy::kPreempted;
     }
   }

@@ -51,7 +51,11 @@ struct Settings {
   Nanos quota_window{};          // default 100 ms: shares hold over a few of these
   uint32_t wait_every_us = 100;  ///< wait for gates once per this much estimated work
   bool gate_with_slices = true;  ///< close gates although slices already order the classes
-  uint32_t linger_us = 50;       ///< wire::HotOrders::linger_us of latency-critical sessions
+  /// Slice of the one session that works beside latency-critical ones. Short: it is preempted in
+  /// the middle of a kernel, and comes back in each gap between queued requests. As long as a
+  /// kernel: it runs into the gate and stays there.
+  uint32_t preempted_slice_us = 1;
+  uint32_t linger_us = 50;  ///< wire::HotOrders::linger_us of latency-critical sessions
 };
 
 struct Workload {

@@ -31,12 +31,16 @@ Json to_json(const Workload& workload) {
 }
 
 Json to_json(const Settings& settings) {
-  return {
-      {"policy", to_string(settings.kind)},      {"slices", settings.backend.slices},
-      {"gate", settings.backend.gate},           {"mps", settings.backend.mps},
-      {"quantum_ns", settings.quantum.count()},  {"quota_window_ns", settings.quota_window.count()},
-      {"wait_every_us", settings.wait_every_us}, {"gate_with_slices", settings.gate_with_slices},
-      {"linger_us", settings.linger_us}};
+  return {{"policy", to_string(settings.kind)},
+          {"slices", settings.backend.slices},
+          {"gate", settings.backend.gate},
+          {"mps", settings.backend.mps},
+          {"quantum_ns", settings.quantum.count()},
+          {"quota_window_ns", settings.quota_window.count()},
+          {"wait_every_us", settings.wait_every_us},
+          {"gate_with_slices", settings.gate_with_slices},
+          {"preempted_slice_us", settings.preempted_slice_us},
+          {"linger_us", settings.linger_us}};
 }
 
 Json to_json(SessionId id, const SessionReading& reading) {
@@ -143,6 +147,7 @@ Result<Settings> settings_of(const Json& json) {
   get(in, "quota_window_ns", settings.quota_window);
   get(in, "wait_every_us", settings.wait_every_us);
   in.get("gate_with_slices", settings.gate_with_slices);
+  get(in, "preempted_slice_us", settings.preempted_slice_us);
   get(in, "linger_us", settings.linger_us);
   CORUN_TRY(in.status());
   CORUN_ASSIGN(settings.kind, parse_policy_kind(kind));
