@@ -21,6 +21,7 @@ bool for_kernels(uint64_t parameters) {
   if (parameters == 0) {
     return true;  // not said: rather one control too many
   }
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   const auto group = copy_of<RmChannelGroupParameters>(reinterpret_cast<const void*>(parameters));
   return group.engine <= kLastComputeEngine;
 }
@@ -46,6 +47,7 @@ bool ChannelGroups::on_ioctl(int fd, const FileIdentity& file, unsigned long req
     const auto wrapped = copy_of<RmWrappedArgs>(arguments);
     number = wrapped.number;
     bytes = wrapped.bytes;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     arguments = reinterpret_cast<const void*>(wrapped.arguments);
   }
   if (arguments == nullptr) {

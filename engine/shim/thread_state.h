@@ -12,6 +12,7 @@ struct ThreadState {
 };
 
 // The library is loaded with the program, so its thread state has a fixed place.
+// NOLINTNEXTLINE(bugprone-dynamic-static-initializers)
 extern thread_local constinit ThreadState thread_state __attribute__((tls_model("initial-exec")));
 
 }  // namespace corun::shim

@@ -298,15 +298,18 @@ TEST_F(BurstTest, ADestroyedContextEndsItsBursts) {
 }
 
 TEST_F(BurstTest, BothNamesOfTheLegacyStreamAreOneStream) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   launch(reinterpret_cast<StreamHandle>(kLegacyStreamValue));
   synchronise(nullptr);
   EXPECT_EQ(word(), wire::kOpen);
 }
 
 TEST_F(BurstTest, ThePerThreadStreamIsNotTheLegacyOne) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   launch(reinterpret_cast<StreamHandle>(kPerThreadStreamValue));
   synchronise(nullptr);
   EXPECT_EQ(word(), wire::kClosed);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   synchronise(reinterpret_cast<StreamHandle>(kPerThreadStreamValue));
   EXPECT_EQ(word(), wire::kOpen);
 }

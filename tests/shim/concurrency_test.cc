@@ -11,9 +11,7 @@
 namespace corun::shim {
 namespace {
 
-using testing::FakeGpu;
 using testing::SessionPages;
-using testing::stream;
 
 constexpr int kThreads = 3;
 constexpr int kRounds = 20'000;

@@ -151,10 +151,10 @@ void FakeDaemon::welcome(int fd, const wire::JoinRequest& request, Manner manner
     session.page->magic = wire::kSessionMagic + wrong;
     session.page->version = wire::kWireVersion;
     session.page->session = number;
-    session.page->hot.gate = gate;
+    session.page->hot.gate = gate.load();
     session.page->hot.close_permille = 1000;
-    session.page->orders.memory_limit_bytes = memory_limit;
-    session.page->orders.slice_us = slice_us;
+    session.page->orders.memory_limit_bytes = memory_limit.load();
+    session.page->orders.slice_us = slice_us.load();
     session.page->orders.lease_until_ns = monotonic_ns() + lease_ns;
   }
   for (int i = 0; i < wire::kMaxGates; ++i) {

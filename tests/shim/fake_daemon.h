@@ -33,10 +33,10 @@ class FakeDaemon {
   FakeDaemon& operator=(const FakeDaemon&) = delete;
 
   /// What a new session finds in its orders.
-  uint64_t memory_limit = 0;
-  uint32_t slice_us = 0;
-  uint64_t lease_ns = 60'000'000'000;
-  int32_t gate = -1;
+  std::atomic<uint64_t> memory_limit = 0;
+  std::atomic<uint32_t> slice_us = 0;
+  std::atomic<uint64_t> lease_ns = 60'000'000'000;
+  std::atomic<int32_t> gate = -1;
 
   std::string run_dir() const { return folder_; }
   /// Waits for the session of this number, from 0; null if none comes.

@@ -29,11 +29,13 @@ std::map<std::string, long> exports;
 
 void* at(const char* symbol) {
   const auto found = exports.find(symbol);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   return found == exports.end() ? nullptr : reinterpret_cast<void*>(found->second);
 }
 
 std::string chosen(const char* name, long address, int version, uint64_t flags = 0) {
   const int slot =
+      // NOLINTNEXTLINE(performance-no-int-to-ptr)
       slot_of_address(name, reinterpret_cast<const void*>(address), version, flags, at);
   return slot < 0 ? "none" : hooks[slot].symbol;
 }

@@ -21,7 +21,7 @@ std::string preloads(const Workload::Options& options) {
   for (const std::string& library :
        {options.before, options.preloaded ? std::string(SHIM_LIBRARY) : "", options.behind}) {
     if (!library.empty()) {
-      list += (list.empty() ? "" : ":") + library;
+      list.append(list.empty() ? "" : ":").append(library);
     }
   }
   return list;
@@ -40,6 +40,7 @@ Workload::Workload(const Options& options) {
     variables.push_back(name + "=" + value);
   }
   std::vector<char*> environment;
+  environment.reserve(variables.size() + 1);
   for (std::string& variable : variables) {
     environment.push_back(variable.data());
   }

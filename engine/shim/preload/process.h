@@ -6,6 +6,7 @@
 
 namespace corun::shim {
 
+// NOLINTNEXTLINE(bugprone-dynamic-static-initializers)
 extern Machine machine;
 
 /// Whether this process is under corun at all: CORUN_RUN_DIR is set and CORUN_DISABLE is not 1.
@@ -20,9 +21,11 @@ uint64_t now_ns();
 /// The stream that a variant's argument means.
 template <DefaultStream kDefault>
 StreamHandle named(StreamHandle stream) {
-  return stream == nullptr && kDefault == DefaultStream::kPerThread
-             ? reinterpret_cast<StreamHandle>(kPerThreadStreamValue)
-             : stream;
+  if (stream != nullptr || kDefault == DefaultStream::kLegacy) {
+    return stream;
+  }
+  return reinterpret_cast<StreamHandle>(
+      kPerThreadStreamValue);  // NOLINT(performance-no-int-to-ptr)
 }
 
 /// Whether a hook has anything to do: not where it was called from inside another one.

@@ -64,6 +64,7 @@ int launch(int count, unsigned long stream) {
   int code = 0;
   for (int i = 0; i < count; ++i) {
     code |=
+        // NOLINTNEXTLINE(performance-no-int-to-ptr)
         function(&held, 1, 1, 1, 32, 1, 1, 0, reinterpret_cast<void*>(stream), nullptr, nullptr);
   }
   return code;

@@ -68,6 +68,7 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
     }
     if (control.command == corun::shim::kControlSetTimeslice) {
       uint64_t slice = 0;
+      // NOLINTNEXTLINE(performance-no-int-to-ptr)
       memcpy(&slice, reinterpret_cast<void*>(control.parameters), sizeof slice);
       __atomic_store_n(&last_slice, slice, __ATOMIC_SEQ_CST);
       __atomic_fetch_add(&slices, 1, __ATOMIC_SEQ_CST);
