@@ -129,6 +129,27 @@ TEST_F(MemoryTest, TheLimitStaysWhenTheDaemonDies) {
   EXPECT_EQ(workload->ask("alloc plain 1"), "2");
 }
 
+TEST_F(MemoryTest, NvmlAgreesWithTheLimit) {
+  workload->ask("alloc plain 16777216");
+  EXPECT_EQ(workload->ask("nvml " SHIM_FILES), "67108864 50331648 16777216");
+  EXPECT_EQ(workload->ask("nvml2 " SHIM_FILES), "67108864 50331648 16777216 0");
+}
+
+/// nvidia-smi in the workload's container.
+TEST(NvmlAlone, ShowsTheLimitOfTheEnvironmentWhereADaemonGoverns) {
+  FakeDaemon daemon;
+  Workload workload(
+      {.environment = {{"CORUN_RUN_DIR", daemon.run_dir()}, {"CORUN_MEMORY", "4294967296"}}});
+  EXPECT_EQ(workload.ask("nvml " SHIM_FILES), "4294967296 1073741824 3221225472");
+  EXPECT_EQ(daemon.connections(), 0U);
+}
+
+TEST(NvmlAlone, IsLeftAloneWithoutADaemon) {
+  Workload workload(
+      {.environment = {{"CORUN_RUN_DIR", "/nonexistent"}, {"CORUN_MEMORY", "4294967296"}}});
+  EXPECT_EQ(workload.ask("nvml " SHIM_FILES), "8589934592 5368709120 3221225472");
+}
+
 class UnlimitedTest : public MemoryTest {
  protected:
   UnlimitedTest() : MemoryTest(0) {}

@@ -37,7 +37,7 @@ Workload::Workload(const Options& options) {
   const std::string driver = SHIM_FILES "/libcuda.so.1";
   std::vector<std::string> variables = {"LD_PRELOAD=" + preloads(options)};
   for (const auto& [name, value] : options.environment) {
-    variables.push_back(name + "=" + value);
+    variables.push_back(std::string(name).append("=").append(value));
   }
   std::vector<char*> environment;
   environment.reserve(variables.size() + 1);

@@ -1,7 +1,13 @@
 // Allocators and memory information.
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
 
 #include "core/abi/nvml.h"
+#include "core/wire/join.h"
+#include "engine/shim/environment.h"
 #include "engine/shim/preload/process.h"
 
 namespace corun::shim {
@@ -310,36 +316,59 @@ Code mem_get_info(size_t* free_bytes, size_t* total_bytes) {
   return code;
 }
 
-/// The device of an NVML handle, if this process has a limit there; null otherwise.
-const DeviceState* limited(nvml::DeviceHandle handle) {
+/// What NVML shall answer for a device: the workload's limit and what is left of it.
+struct Limited {
+  uint64_t limit = 0;  ///< 0: NVML's own answer
+  uint64_t left = UINT64_MAX;
+};
+
+/// A process that uses NVML alone (nvidia-smi) is no session: it shows the limit that it would join
+/// with, where a daemon governs the device.
+uint64_t limit_without_session(const char* uuid) {
+  char path[sizeof(sockaddr_un::sun_path)];
+  const int length =
+      snprintf(path, sizeof path, "%s/%s/shim.sock", environment(wire::kEnvRunDir), uuid);
+  if (length < 0 || static_cast<size_t>(length) >= sizeof path || access(path, F_OK) != 0) {
+    return 0;
+  }
+  return number_in_environment(wire::kEnvMemory);
+}
+
+Limited limited(nvml::DeviceHandle handle) {
   using UuidFunction = Code (*)(nvml::DeviceHandle, char*, unsigned);
-  if (!outermost()) {
-    return nullptr;
+  if (thread_state.depth > 0 || !enabled()) {
+    return {};
   }
   auto* ask = reinterpret_cast<UuidFunction>(exported_at("nvmlDeviceGetUUID"));
   char uuid[96] = {};
   if (ask == nullptr || ask(handle, uuid, sizeof uuid) != Code::kSuccess) {
-    return nullptr;
+    return {};
   }
-  const DeviceState* device = machine.of_uuid(uuid);
-  return device != nullptr && machine.limit(*device) != 0 ? device : nullptr;
+  if (const DeviceState* device = machine.of_uuid(uuid)) {
+    const uint64_t limit = machine.limit(*device);
+    return {.limit = limit, .left = left_of(*device, limit)};
+  }
+  return {.limit = limit_without_session(uuid)};
 }
 
 /// Free, used and total within the limit, in agreement with cuMemGetInfo.
 template <class Memory>
-void limit_memory(const DeviceState& device, Memory* memory) {
-  const uint64_t limit = machine.limit(device);
-  memory->free = std::min<uint64_t>(memory->free, left_of(device, limit));
-  memory->total = std::min<uint64_t>(memory->total, limit);
-  memory->used = memory->total - std::min<uint64_t>(memory->free, memory->total);
+void limit_memory(const Limited& limited, Memory* memory) {
+  const uint64_t total = std::min<uint64_t>(memory->total, limited.limit);
+  const uint64_t unused = total - std::min<uint64_t>(memory->used, total);
+  memory->free = limited.left == UINT64_MAX
+                     ? unused
+                     : std::min({uint64_t{memory->free}, uint64_t{limited.left}, total});
+  memory->total = total;
+  memory->used = total - memory->free;
 }
 
 template <Slot kSlot, DefaultStream>
 Code nvml_memory(nvml::DeviceHandle handle, nvml::Memory* memory) {
   const Code code = next<kSlot>(handle, memory);
-  const DeviceState* device = code == Code::kSuccess ? limited(handle) : nullptr;
-  if (device != nullptr && memory != nullptr) {
-    limit_memory(*device, memory);
+  const Limited limits = code == Code::kSuccess && memory != nullptr ? limited(handle) : Limited{};
+  if (limits.limit != 0) {
+    limit_memory(limits, memory);
   }
   return code;
 }
@@ -347,10 +376,10 @@ Code nvml_memory(nvml::DeviceHandle handle, nvml::Memory* memory) {
 template <Slot kSlot, DefaultStream>
 Code nvml_memory_v2(nvml::DeviceHandle handle, nvml::MemoryV2* memory) {
   const Code code = next<kSlot>(handle, memory);
-  const DeviceState* device = code == Code::kSuccess ? limited(handle) : nullptr;
-  if (device != nullptr && memory != nullptr) {
+  const Limited limits = code == Code::kSuccess && memory != nullptr ? limited(handle) : Limited{};
+  if (limits.limit != 0) {
     memory->reserved = 0;  // the driver's own share is outside of the limit
-    limit_memory(*device, memory);
+    limit_memory(limits, memory);
   }
   return code;
 }

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -34,12 +33,6 @@ constinit std::atomic<int> joins{0};
 
 // fstat has a new version since glibc 2.33; the system call has none.
 bool file_status(int fd, struct stat* status) { return syscall(SYS_fstat, fd, status) == 0; }
-
-uint64_t number(const char* text) {
-  uint64_t value = 0;
-  std::from_chars(text, text + strlen(text), value);  // what is not a number is 0: not given
-  return value;
-}
 
 /// A decimal number in thousandths, without locale: "2.5" is 2500.
 uint32_t thousandths(const char* text) {
@@ -80,7 +73,7 @@ uint64_t process_start() {
   for (int field = 2; at != nullptr && field < 22; ++field) {
     at = strchr(at + 1, ' ');
   }
-  return at == nullptr ? 0 : number(at + 1);
+  return at == nullptr ? 0 : number_in(at + 1);
 }
 
 void copy_name(char (&to)[wire::kNameBytes], const char* from) {
@@ -103,8 +96,8 @@ wire::JoinRequest make_request(const Machine& machine, const DeviceState& device
   }
   request.workload_class = own_class();
   request.weight_milli = thousandths(environment(wire::kEnvWeight));
-  request.memory_limit_bytes = number(environment(wire::kEnvMemory));
-  request.latency_target_us = number(environment(wire::kEnvLatencyTarget));
+  request.memory_limit_bytes = number_in_environment(wire::kEnvMemory);
+  request.latency_target_us = number_in_environment(wire::kEnvLatencyTarget);
   request.process_start = process_start();
   char command[4096];
   read_file("/proc/self/cmdline", command, sizeof command);

@@ -24,8 +24,8 @@ StreamHandle named(StreamHandle stream) {
   if (stream != nullptr || kDefault == DefaultStream::kLegacy) {
     return stream;
   }
-  return reinterpret_cast<StreamHandle>(
-      kPerThreadStreamValue);  // NOLINT(performance-no-int-to-ptr)
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  return reinterpret_cast<StreamHandle>(kPerThreadStreamValue);
 }
 
 /// Whether a hook has anything to do: not where it was called from inside another one.

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/abi/nvml.h"
 #include "engine/shim/abi.h"
 
 extern "C" int cuLaunchKernel(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
@@ -185,6 +186,22 @@ int in_child() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/// Total, free, used and (version 2) reserved, as NVML tells them.
+void print_nvml(const std::string& directory, bool second) {
+  void* nvml = dlopen((directory + "/libnvidia-ml.so.1").c_str(), RTLD_NOW);
+  if (second) {
+    corun::nvml::MemoryV2 memory{};
+    reinterpret_cast<int (*)(void*, void*)>(dlsym(nvml, "nvmlDeviceGetMemoryInfo_v2"))(nullptr,
+                                                                                       &memory);
+    fmt::print("{} {} {} {}\n", memory.total, memory.free, memory.used, memory.reserved);
+  } else {
+    corun::nvml::Memory memory{};
+    reinterpret_cast<int (*)(void*, void*)>(dlsym(nvml, "nvmlDeviceGetMemoryInfo"))(nullptr,
+                                                                                    &memory);
+    fmt::print("{} {} {}\n", memory.total, memory.free, memory.used);
+  }
+}
+
 template <class Function>
 Function helper(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
@@ -213,6 +230,9 @@ void run(const std::string& command, std::istringstream& rest) {
     size_t total = 0;
     get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(&free_bytes, &total);
     fmt::print("{} {}\n", free_bytes, total);
+  } else if (command == "nvml" || command == "nvml2") {
+    rest >> word;
+    print_nvml(word, command == "nvml2");
   } else if (command == "info-null") {
     fmt::print("{}\n", (get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(nullptr, nullptr)));
   } else if (command == "fail-next") {
