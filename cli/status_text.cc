@@ -67,6 +67,18 @@ std::string name_text(const client::WorkloadStatus& workload, uint32_t daemons_u
   return fmt::format("{}/{}", workload.user, workload.name);
 }
 
+/// What changed and why; a reason may begin with the change itself.
+std::string decision_text(const std::string& change, const std::string& why) {
+  return why.starts_with(change + ":") ? why : fmt::format("{}: {}", change, why);
+}
+
+/// The workload of a gate, without the user if that is the daemon's own.
+std::string holder_text(const client::GateStatus& gate, uint32_t daemons_user) {
+  if (gate.workload.empty()) return "nobody";
+  const std::string own = fmt::format("{}/", daemons_user);
+  return gate.workload.starts_with(own) ? gate.workload.substr(own.size()) : gate.workload;
+}
+
 void print_daemon(const client::DaemonStatus& status, TextPrinter& printer) {
   const client::GpuStatus& gpu = status.gpu;
   printer.line(fmt::format("{}GPU {}: {}, {}, driver {}", gpu.simulated ? "SIMULATED " : "",
@@ -90,10 +102,9 @@ void print_daemon(const client::DaemonStatus& status, TextPrinter& printer) {
   }
   for (const client::GateStatus& gate : status.gates) {
     if (gate.opened_by_daemon == 0) continue;
-    printer.line(
-        fmt::format("gate {} of {} had to be opened by the daemon {} times", gate.gate,
-                    gate.workload.empty() ? "nobody" : gate.workload, gate.opened_by_daemon),
-        TextStyle::kWarn);
+    printer.line(fmt::format("gate {} of {} had to be opened by the daemon {} times", gate.gate,
+                             holder_text(gate, status.user), gate.opened_by_daemon),
+                 TextStyle::kWarn);
   }
 }
 
@@ -120,7 +131,7 @@ void print_reasons(const client::DaemonStatus& status, TextPrinter& printer) {
     printer.line(name_text(workload, status.user), TextStyle::kBold);
     if (workload.reasons.empty()) printer.line("  nothing was decided yet");
     for (const client::Reason& reason : workload.reasons) {
-      printer.wrapped(fmt::format("  {}: {}", reason.change, reason.why), "      ");
+      printer.wrapped("  " + decision_text(reason.change, reason.why), "      ");
     }
     for (const client::SessionStatus& session : workload.sessions) {
       if (session.flags.empty()) continue;
@@ -149,7 +160,7 @@ std::string trace_text(std::span<const client::TraceEntry> entries, Instant now)
   TextPrinter printer(false);
   for (const client::TraceEntry& entry : entries) {
     const double age = to_seconds(now - Instant{entry.at_ns});
-    printer.wrapped(fmt::format("{:>9.3f} s ago  {:<22} {}", age, entry.change, entry.why),
+    printer.wrapped(fmt::format("{:>9.3f} s ago  {}", age, decision_text(entry.change, entry.why)),
                     "                 ");
   }
   return printer.take();

@@ -24,6 +24,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr Nanos kSettlePatience = std::chrono::seconds(2);
+constexpr Nanos kBetweenLooks = std::chrono::milliseconds(20);
 constexpr double kOldestCuda = 11.8;  // what libcorun.so's tables of the driver go back to
 
 class Managed final : public Mode {
@@ -77,8 +79,14 @@ class Managed final : public Mode {
     } else {
       CORUN_TRY(check_without_mps(empty_pipe_dir(plan), tenants));
     }
-    CORUN_ASSIGN(const client::DaemonStatus status, status_of(plan));
-    return check_sessions(status, tenants);
+    // An order is carried out some tenths of a second after its session joined.
+    const Instant deadline = monotonic_now() + kSettlePatience;
+    while (true) {
+      CORUN_ASSIGN(const client::DaemonStatus status, status_of(plan));
+      const Status in_force = check_sessions(status, tenants);
+      if (in_force || monotonic_now() >= deadline) return in_force;
+      sleep_until(monotonic_now() + kBetweenLooks);
+    }
   }
 
   Result<std::map<std::string, ManagedFigures>> observe(

@@ -63,7 +63,8 @@ INSTANTIATE_TEST_SUITE_P(
             "unknown mix 'no-such-mix-at-all-here'; use a file, or one of: "
             "pair-infer-train, reference-bert-gpt2, reference-bert-transformer, "
             "reference-eager-resnet50, reference-resnet50, reference-training-pair, "
-            "saturating-pair, scaling, serve-beside-1ms, serve-beside-5ms, serve-beside-training"},
+            "saturating-pair, scaling, serve-beside-1ms, serve-beside-5ms, serve-beside-training, "
+            "weights-3-1, weights-3-1-1"},
         Bad{"--mix scalng", "unknown mix 'scalng'; did you mean 'scaling'?"},
         Bad{"--mix scaling,scaling", "mix 'scaling' is given twice; name each once"},
         Bad{"--tenant x", "--tenant 'x' has no '='; write --tenant NAME='COMMAND ...'"},

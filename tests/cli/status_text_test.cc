@@ -28,7 +28,7 @@ client::WorkloadStatus server() {
                {"gpu_seconds", 51.27, Label::kEstimated},
                {"memory_bytes", 1.3e9, Label::kMeasured},
                {"burst_p99_us", 2145, Label::kMeasured}};
-  w.reasons = {{"slice 1000000 us", "latency-critical, beside 1 workload that can wait"},
+  w.reasons = {{"slice 1000000 us", "slice 1000000 us: latency-critical, keeps the GPU"},
                {"gate 0", "the first free one"}};
   return w;
 }
@@ -84,7 +84,7 @@ TEST(StatusText, ADaemonWithoutWorkloadsSaysHowToStartOne) {
   status.slices = client::SlicesState::kUnproven;
   status.slices_why = "";
   status.watchdog = false;
-  status.gates = {{0, std::nullopt, "", false, 0, 3}};
+  status.gates = {{0, std::nullopt, "1000/serve", false, 0, 3}};
   expect_golden("status-empty", status_text(status, {}));
 }
 
