@@ -159,7 +159,8 @@ void Loop::read_client(Node& node, uint64_t key) {
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     const size_t size = received_->headers[i].msg_len;
     Fd fd = received_->take_fd(i);
-    if (size == 0) {  // end of the connection
+    if (size == 0) {  // end of the connection, which fills all the rest
+      for (size_t rest = i + 1; rest < static_cast<size_t>(count); ++rest) received_->take_fd(rest);
       gone_.push_back(key);
       return;
     }
