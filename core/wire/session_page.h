@@ -92,12 +92,13 @@ struct alignas(64) Counters {
   std::atomic<uint64_t> slice_errors;  ///< controls refused
 
   std::atomic<uint32_t> contexts;
-  std::atomic<uint32_t> channel_groups;   ///< for kernels; copy engines have their own
-  std::atomic<uint32_t> slice_us;         ///< last slice set on all groups; 0: none set
-  std::atomic<uint32_t> orders_seen;      ///< Orders::sequence last carried out
-  std::atomic<uint32_t> gate_registered;  ///< bit i: gate i can be waited for; bit 31: own turn
-  std::atomic<uint32_t> flags;            ///< kFlag...
-  std::atomic<uint32_t> burst_index;      ///< entries ever written to the ring
+  std::atomic<uint32_t> channel_groups;     ///< for kernels; copy engines have their own
+  std::atomic<uint32_t> slice_us;           ///< last slice set on all groups; 0: none set
+  std::atomic<uint32_t> orders_seen;        ///< Orders::sequence last carried out
+  std::atomic<uint32_t> gate_registered;    ///< bit i: gate i can be waited for; bit 31: own turn
+  std::atomic<uint32_t> flags;              ///< kFlag...
+  std::atomic<uint32_t> burst_index;        ///< entries ever written to the ring
+  std::atomic<uint32_t> longest_kernel_us;  ///< of kernels launched often, estimated; 0: unknown
 };
 inline constexpr uint32_t kFlagCapturing = 1U << 0;
 inline constexpr uint32_t kFlagNoWaitValue = 1U << 1;      ///< device or driver lacks stream waits

@@ -56,6 +56,7 @@ void CounterReader::read(const wire::Counters& counters,
   memory_peak_ = std::max({memory_peak_, memory_bytes_, std::min(peak, memory_bound_)});
   channel_groups_ =
       std::min(counters.channel_groups.load(std::memory_order_relaxed), kMaxChannelGroups);
+  longest_kernel_us_ = counters.longest_kernel_us.load(std::memory_order_relaxed);
   contexts_ = std::min(counters.contexts.load(std::memory_order_relaxed), kMaxContexts);
   flags_ = counters.flags.load(std::memory_order_relaxed);
   const uint64_t heartbeat = counters.heartbeat_ns.load(std::memory_order_relaxed);
@@ -88,6 +89,7 @@ policy::SessionReading CounterReader::take() {
   reading.gpu_time = totals_.gpu_time;
   reading.memory_bytes = memory_bytes_;
   reading.channel_groups = channel_groups_;
+  reading.longest_kernel_us = longest_kernel_us_;
   reading.contexts = contexts_;
   reading.capturing = (flags_ & wire::kFlagCapturing) != 0;
   reading.new_bursts = std::exchange(new_bursts_, {});

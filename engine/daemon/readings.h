@@ -60,6 +60,7 @@ class CounterReader {
   uint64_t memory_bytes_ = 0;
   uint64_t memory_peak_ = 0;
   uint32_t channel_groups_ = 0;
+  uint32_t longest_kernel_us_ = 0;
   uint32_t contexts_ = 0;
   uint32_t flags_ = 0;
   Instant heartbeat_;

@@ -149,7 +149,7 @@ class Difference {
   }
 
   void gate(SessionState& in_force, const Want& want, size_t) {
-    const uint32_t linger_us = state_.settings.linger_us;
+    const uint32_t linger_us = plan_.linger ? state_.settings.linger_us : 0;
     if (want.gate < 0 || (want.gate == in_force.gate && in_force.linger_us == linger_us)) return;
     in_force.gate = want.gate;
     in_force.linger_us = linger_us;

@@ -56,6 +56,9 @@ std::string why_slice(const View& view, const Plan& plan, size_t session) {
     case SliceWhy::kPreempted:
       return fmt::format("slice {} us: a burst of {} preempts it inside a kernel", want.slice_us,
                          critical(view));
+    case SliceWhy::kGateHolds:
+      return fmt::format("slice {} us: its kernels of at most {} us stop at the gate by themselves",
+                         want.slice_us, view.sessions[session].state->last.longest_kernel_us);
     case SliceWhy::kPreemptedGroups:
       return fmt::format(
           "slice {} us: {} wait at most this long, and its {} contexts would waste "

@@ -18,6 +18,7 @@ enum class SliceWhy {
   kCritical,         ///< long: it keeps the GPU while it has work
   kCriticalShared,   ///< the same among several latency-critical sessions
   kPreempted,        ///< as short as can be
+  kGateHolds,        ///< kernels so short that the gate alone stops it soon enough
   kPreemptedGroups,  ///< short, but several channel groups would waste shorter ones
   kHeldBack,         ///< its turn is over; what it has begun has to end
   kBesideCritical,   ///< short, since nothing else can hold sessions back
@@ -40,6 +41,7 @@ struct Want {
 struct Plan {
   std::vector<Want> wants;
   double round_us = 0;              ///< work of all slices of a round
+  bool linger = true;               ///< gates linger after a burst
   std::vector<double> shares;       ///< beside View::workloads; of participants with work
   std::vector<double> turn_shares;  ///< beside View::workloads, while turns are on
 };

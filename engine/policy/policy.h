@@ -51,9 +51,10 @@ struct Settings {
   Nanos quota_window{};          // default 100 ms: shares hold over a few of these
   uint32_t wait_every_us = 100;  ///< wait for gates once per this much estimated work
   bool gate_with_slices = true;  ///< close gates although slices already order the classes
-  /// Slice of the one session that works beside latency-critical ones. Short: it is preempted in
-  /// the middle of a kernel, and comes back in each gap between queued requests. As long as a
-  /// kernel: it runs into the gate and stays there.
+  /// Slice of the one session that works beside latency-critical ones: so short that it is
+  /// preempted in the middle of a kernel. A session of short kernels keeps the default slice
+  /// instead: it runs into the gate and stays there, where a preempted kernel comes back in each
+  /// gap between queued requests.
   uint32_t preempted_slice_us = 1;
   uint32_t linger_us = 50;  ///< wire::HotOrders::linger_us of latency-critical sessions
 };
@@ -75,8 +76,9 @@ struct SessionReading {
   uint64_t launches = 0;  ///< since it joined, graphs included
   Nanos gpu_time{};       ///< estimated, since it joined
   uint64_t memory_bytes = 0;
-  uint32_t channel_groups = 0;  ///< of all engines, copy engines included
-  uint32_t contexts = 0;        ///< each has one compute channel group; 0 counts as 1
+  uint32_t channel_groups = 0;     ///< of all engines, copy engines included
+  uint32_t longest_kernel_us = 0;  ///< estimated; 0: unknown
+  uint32_t contexts = 0;           ///< each has one compute channel group; 0 counts as 1
   bool capturing = false;
   std::vector<Nanos> new_bursts;  ///< burst durations since the last tick
 };

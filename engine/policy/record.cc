@@ -51,6 +51,7 @@ Json to_json(SessionId id, const SessionReading& reading) {
           {"gpu_time_ns", reading.gpu_time.count()},
           {"memory_bytes", reading.memory_bytes},
           {"channel_groups", reading.channel_groups},
+          {"longest_kernel_us", reading.longest_kernel_us},
           {"contexts", reading.contexts},
           {"capturing", reading.capturing},
           {"bursts_ns", std::move(bursts)}};
@@ -177,6 +178,7 @@ Result<Tick> tick_of(const Json& json) {
     get(in, "gpu_time_ns", reading.gpu_time);
     in.get("memory_bytes", reading.memory_bytes);
     get(in, "channel_groups", reading.channel_groups);
+    get(in, "longest_kernel_us", reading.longest_kernel_us);
     get(in, "contexts", reading.contexts);
     in.get("capturing", reading.capturing);
     const Json* bursts = in.find("bursts_ns");

@@ -70,7 +70,21 @@ class Estimates {
     return nullptr;
   }
 
+  /// The longest of the kernels that were launched often and measured, ns; 0: none was.
+  uint32_t longest_ns() const {
+    uint32_t longest = 0;
+    for (const Entry& entry : entries_) {
+      const uint32_t ns = entry.ns.load(std::memory_order_relaxed);
+      if (ns > longest && entry.launches.load(std::memory_order_relaxed) >= kOften) {
+        longest = ns;
+      }
+    }
+    return longest;
+  }
+
  private:
+  /// Fewer launches may have been a library's search for its fastest kernel.
+  static constexpr uint32_t kOften = 32;
   static constexpr size_t kEntries = 4096;
   static constexpr size_t kProbes = 8;
 

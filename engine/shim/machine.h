@@ -133,6 +133,8 @@ class Machine {
       after_slow(operation, code);
     }
   }
+  /// Longest of the kernels that this process launches often, estimated, ns; 0: unknown.
+  uint32_t longest_kernel_ns() const { return estimates_.longest_ns(); }
   void on_capture_begin() { captures_.fetch_add(1, std::memory_order_seq_cst); }
   void on_capture_end();
 

@@ -67,6 +67,39 @@ TEST(Priority, ALatencyCriticalSessionPreemptsTheOther) {
   EXPECT_TRUE(node[2].turn_open);
 }
 
+Node beside_kernels_of(uint32_t longest_us) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("train", kBestEffort));
+  node.state.sessions.at(2).last.longest_kernel_us = longest_us;
+  node.tick(std::chrono::milliseconds(100), {1, 2});
+  return node;
+}
+
+TEST(Priority, ShortKernelsAreStoppedByTheGateAlone) {
+  const Node node = beside_kernels_of(200);
+  EXPECT_EQ(node[2].slice_us, 2000U);
+  EXPECT_EQ(node[1].linger_us, 50U);
+  EXPECT_THAT(of_kind<SetSlice>(node.log).at(0).second, HasSubstr("kernels of at most 200 us"));
+}
+
+TEST(Priority, LongKernelsArePreemptedAndTheGateDoesNotLinger) {
+  const Node node = beside_kernels_of(301);
+  EXPECT_EQ(node[2].slice_us, 1U);
+  EXPECT_EQ(node[1].linger_us, 0U);
+}
+
+TEST(Priority, KernelsOfUnknownLengthArePreempted) {
+  EXPECT_EQ(beside_kernels_of(0)[2].slice_us, 1U);
+}
+
+TEST(Priority, WithoutGatesShortKernelsArePreemptedToo) {
+  Node node = beside_kernels_of(200);
+  node.state.settings.gate_with_slices = false;
+  node.tick(std::chrono::milliseconds(100), {1, 2});
+  EXPECT_EQ(node[2].slice_us, 1U);
+}
+
 TEST(Priority, TheLastLatencyCriticalToLeaveDisarmsEverything) {
   Node node;
   node.join(1, workload("serve", kCritical));

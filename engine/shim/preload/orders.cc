@@ -147,6 +147,8 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
   // Read before the orders: a change that comes meanwhile ends the sleep at once.
   device.sequence_seen = page.orders.sequence.load(std::memory_order_acquire);
   page.counters.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
+  page.counters.longest_kernel_us.store((machine.longest_kernel_ns() + 999) / 1000,
+                                        std::memory_order_relaxed);
   const bool holds = lease_holds(device, now_ns);
   if (!holds && device.live) {
     go_neutral(device);
