@@ -119,12 +119,12 @@ INSTANTIATE_TEST_SUITE_P(
                 R"("gate":true,"mps":false,"quantum_ns":1,"quota_window_ns":1,"wait_every_us":1,)"
                 R"("gate_with_slices":true,"preempted_slice_us":1,"linger_us":1}})",
                 "unknown policy 'best'"},
-        Refused{
-            "TooManyContexts",
-            R"({"at":1,"event":"tick","readings":[{"session":1,"launches":0,"gpu_time_ns":0,)"
-            R"("memory_bytes":0,"channel_groups":0,"longest_kernel_us":0,"contexts":4294967296,"capturing":false,)"
-            R"("bursts_ns":[]}]})",
-            "key 'contexts'"}),
+        Refused{"TooManyContexts",
+                R"({"at":1,"event":"tick","readings":[{"session":1,"launches":0,"gpu_time_ns":0,)"
+                R"("memory_bytes":0,"channel_groups":0,"longest_kernel_us":0,)"
+                R"("contexts":4294967296,"capturing":false,)"
+                R"("bursts_ns":[]}]})",
+                "key 'contexts'"}),
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
