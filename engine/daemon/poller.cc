@@ -70,8 +70,9 @@ void Poller::wait(Instant due) {
   const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<size_t>(i)];
-    if (event.data.u64 == kTimer) continue;
-    const auto found = entries_.find(event.data.u64);
+    const uint64_t id = event.data.u64;  // a copy: the structure is packed
+    if (id == kTimer) continue;
+    const auto found = entries_.find(id);
     if (found == entries_.end()) continue;          // removed by a handler before it
     const Handler handler = found->second.handler;  // it may remove itself
     handler(event.events);
