@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=corun-results/demo-$(date -u +%Y%m%d-%H%M%S)
-echo "demo: build/bin/corun bench --mode all --workloads 4 --quick --duration 4s --gpu auto --out $out"
-build/bin/corun bench --mode all --workloads 4 --quick --duration 4s --gpu auto --out "$out"
+job=(build/bin/corun bench --mode all --workloads 4 --quick --duration 4s --gpu auto --out "$out")
+echo "demo: ${job[*]}"
+"${job[@]}"
 echo
 echo "demo: open $out/report.html in a browser; the rows are in $out/rows.jsonl"
