@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/abi/cuda.h"
+#include "core/abi/rm.h"
 
 namespace corun::shim {
 
@@ -83,16 +84,16 @@ struct IpcMemoryHandle {
 };
 
 // The kernel module's ioctls: type 'F' and one of these numbers.
-inline constexpr unsigned kRmType = 'F';
-inline constexpr unsigned kRmFree = 0x29;
-inline constexpr unsigned kRmControl = 0x2A;
-inline constexpr unsigned kRmAlloc = 0x2B;
-inline constexpr unsigned kRmWrapped = 211;
+inline constexpr unsigned kRmType = rm::kIoctlType;
+inline constexpr unsigned kRmFree = rm::kFreeNumber;
+inline constexpr unsigned kRmControl = rm::kControlNumber;
+inline constexpr unsigned kRmAlloc = rm::kAllocNumber;
+inline constexpr unsigned kRmWrapped = rm::kWrappedNumber;
 
-inline constexpr uint32_t kClassChannelGroup = 0xA06C;
-inline constexpr uint32_t kControlSchedule = 0xA06C0101;
-inline constexpr uint32_t kControlSetTimeslice = 0xA06C0103;
-inline constexpr uint32_t kControlPreempt = 0xA06C0105;
+inline constexpr uint32_t kClassChannelGroup = rm::kChannelGroupClass;
+inline constexpr uint32_t kControlSchedule = rm::kSchedule;
+inline constexpr uint32_t kControlSetTimeslice = rm::kSetTimeslice;
+inline constexpr uint32_t kControlPreempt = rm::kPreempt;
 
 struct RmFreeArgs {
   uint32_t client = 0, parent = 0, object = 0, status = 0;
@@ -129,10 +130,6 @@ struct RmWrappedArgs {
   uint64_t arguments;
 };
 static_assert(sizeof(RmWrappedArgs) == 16);
-struct RmPreemptParameters {
-  uint8_t wait, manual_timeout;
-  uint32_t timeout_us;
-};
-static_assert(sizeof(RmPreemptParameters) == 8);
+using RmPreemptParameters = rm::PreemptParameters;
 
 }  // namespace corun::shim
