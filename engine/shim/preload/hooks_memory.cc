@@ -1,8 +1,8 @@
 // Allocators and memory information.
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdio>
 
 #include "core/abi/nvml.h"
@@ -325,7 +325,7 @@ struct Limited {
 /// A process that uses NVML alone (nvidia-smi) is no session: it shows the limit that it would join
 /// with, where a daemon governs the device.
 uint64_t limit_without_session(const char* uuid) {
-  char path[sizeof(sockaddr_un::sun_path)];
+  char path[PATH_MAX];
   const int length =
       snprintf(path, sizeof path, "%s/%s/shim.sock", environment(wire::kEnvRunDir), uuid);
   if (length < 0 || static_cast<size_t>(length) >= sizeof path || access(path, F_OK) != 0) {

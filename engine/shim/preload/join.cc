@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -108,17 +109,30 @@ wire::JoinRequest make_request(const Machine& machine, const DeviceState& device
   return request;
 }
 
+/// The address of the daemon's socket. A UNIX address holds 107 bytes, so it goes through a
+/// descriptor of the folder, which the caller closes; -1: there is none.
+int address_of_daemon(const char* uuid, sockaddr_un* address) {
+  char folder[PATH_MAX];
+  const int length = snprintf(folder, sizeof folder, "%s/%s", environment(wire::kEnvRunDir), uuid);
+  if (length < 0 || static_cast<size_t>(length) >= sizeof folder) {
+    return -1;
+  }
+  const int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  address->sun_family = AF_UNIX;
+  snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/shim.sock", fd);
+  return fd;
+}
+
 int connect_to(const char* uuid) {
   sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  const int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s/shim.sock",
-                              environment(wire::kEnvRunDir), uuid);
-  if (length < 0 || static_cast<size_t>(length) >= sizeof address.sun_path) {
+  const int folder = address_of_daemon(uuid, &address);
+  if (folder < 0) {
     return -1;
   }
   // Non-blocking: a daemon whose queue is full is a daemon that hangs.
   const int low = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (low < 0) {
+    close(folder);
     return -1;
   }
   const int high = fcntl(low, F_DUPFD_CLOEXEC, kLowestDescriptor);
@@ -126,7 +140,9 @@ int connect_to(const char* uuid) {
   if (high >= 0) {
     close(low);
   }
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  const int connected = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  close(folder);
+  if (connected != 0) {
     close(fd);
     return -1;
   }
