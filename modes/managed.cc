@@ -65,6 +65,9 @@ class Managed final : public Mode {
       Share without_limit = share;
       without_limit.memory_limit_bytes.reset();
       base = MpsServer::edits(plan, without_limit);
+      // What still runs when a gate closes gives way to the burst block by block.
+      const bool low = share.service_class == ServiceClass::kBestEffort;
+      base.env[gpu::kEnvMpsPriority] = std::string(1, low ? '1' : '0');
     } else {
       base.env = gpu_environment(plan.gpu, empty_pipe_dir(plan));
     }
