@@ -1,0 +1,330 @@
+#!/usr/bin/env python3
+"""What the settings of managed sharing do: one pair of workloads, kept running, under many of them.
+
+  tools/sweep.py --mode managed --critical 'corun-synthetic infer --rate 300' \\
+      --other 'corun-synthetic train --kernel-us 1000' \\
+      --variant '{}' --variant '{"linger_us": 0, "learn_linger": false}' --out DIR
+
+Starts both workloads once, under `corun run`, and drives them by the row protocol
+(docs/row-protocol.md): in every repetition each variant of corund's settings (docs/control-api.md,
+`settings`) gets a window, in random order, among windows of either workload alone. Ratios are taken inside the run: latency over
+the critical workload's own when it was alone, rate over the other's when it was alone. The first
+second of a window is left out. DIR gets windows.jsonl (a line per window), latencies.csv (every
+request) and env.json; a table is printed. Needs Python 3.8 and corun's programs.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import random
+import select
+import shlex
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SETTLE_S = 1.0  # of a window, left out: orders are carried out some tenths of a second after a change
+READY_S = 150
+
+
+class Failed(Exception):
+    pass
+
+
+class Tenant:
+    """A workload under `corun run`, driven by the row protocol."""
+
+    def __init__(self, name, command, options, folder, cpus):
+        self.name, self.lines, self.rest = name, [], b""
+        rows, control = (str(folder / f"{name}.{kind}") for kind in ("rows", "control"))
+        os.mkfifo(rows)
+        os.mkfifo(control)
+        self.rows = os.open(rows, os.O_RDONLY | os.O_NONBLOCK)
+        env = dict(os.environ, CORUN_WORKLOAD=name, CORUN_ROWS=rows, CORUN_CONTROL=control)
+        argv = [*options, "--name", name, "--", *shlex.split(command)]
+        self.log = open(folder / f"{name}.log", "wb")
+        self.process = subprocess.Popen(
+            argv, env=env, stdout=self.log, stderr=subprocess.STDOUT,
+            preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None)
+        self.control = os.open(control, os.O_RDWR)  # a writer from the start: nobody waits for one
+
+    def send(self, **command):
+        os.write(self.control, (json.dumps(command) + "\n").encode())
+
+    def check(self, end):
+        if self.process.poll() is not None:
+            raise Failed(f"{self.name} ended with code {self.process.returncode}: {self.tail()}")
+        if time.monotonic() > end:
+            raise Failed(f"{self.name} does not answer: {self.tail()}")
+
+    def tail(self):
+        text = pathlib.Path(self.log.name).read_text(errors="replace").strip().splitlines()
+        return " | ".join(text[-3:]) or "it said nothing"
+
+    def read(self):
+        """Takes in what has been written; returns the new messages."""
+        new = []
+        while select.select([self.rows], [], [], 0)[0]:
+            data = os.read(self.rows, 1 << 16)
+            if not data:
+                break
+            self.rest += data
+        *lines, self.rest = self.rest.split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if message["type"] == "error":
+                raise Failed(f"{self.name}: {message['text']}")
+            new.append(message)
+        return new
+
+    def wait_for(self, kind, seconds):
+        """All messages up to the first of the kind."""
+        end, seen = time.monotonic() + seconds, []
+        while True:
+            for message in self.read():
+                seen.append(message)
+                if message["type"] == kind:
+                    return seen
+            self.check(end)
+            time.sleep(0.005)
+
+    def stop(self):
+        if self.process.poll() is None:
+            try:
+                self.send(cmd="stop")
+                self.process.wait(20)
+            except (OSError, subprocess.TimeoutExpired, Failed):
+                self.process.kill()
+                self.process.wait()
+
+
+def daemon_socket(folder):
+    """The control socket of the corund that `corun run` started below the run-time folder."""
+    found = [p for p in pathlib.Path(folder).rglob("control.sock") if p.is_socket()]
+    if len(found) != 1:
+        raise Failed(f"{len(found)} control sockets below {folder}, one was expected")
+    return found[0]
+
+
+def ask(path, request):
+    folder = os.open(path.parent, os.O_PATH)  # the address of a socket has 107 bytes at most
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+        os.close(folder)
+        connection.sendall((json.dumps(request) + "\n").encode())
+        reply = b""
+        while not reply.endswith(b"\n"):
+            part = connection.recv(1 << 16)
+            if not part:
+                break
+            reply += part
+    answer = json.loads(reply)
+    if not answer.get("ok"):
+        raise Failed(f"{request}: {answer['error']['what']}")
+    return answer
+
+
+def percentile(values, p):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(p * len(ordered)))]
+
+
+def at(progress, t_us):
+    """Items done at a time, between two samples."""
+    before = (0.0, 0)
+    for t, items in progress:
+        if t >= t_us:
+            span = t - before[0]
+            return items if span <= 0 else before[1] + (items - before[1]) * (t_us - before[0]) / span
+        before = (t, items)
+    return before[1]
+
+
+def one_window(number, tenants, seconds, seed):
+    """Runs the tenants in one window; per tenant its latencies [(scheduled_us, ms)] and rate."""
+    start_ns = time.monotonic_ns() + 300_000_000
+    for tenant in tenants:
+        tenant.read()
+        tenant.send(cmd="start", window=number, at_ns=start_ns, seconds=seconds, seed=seed)
+    found = {}
+    for tenant in tenants:
+        progress, latencies, done = [], [], None
+        for message in tenant.wait_for("done", 4 * seconds + 20):
+            if message["type"] == "progress":
+                progress.extend(zip(message["t_us"], message["items"]))
+            elif message["type"] == "requests":
+                latencies.extend((s, (e - s) / 1e3) for s, e in
+                                 zip(message["scheduled_us"], message["end_us"]))
+            elif message["type"] == "done":
+                done = message
+        first, last = SETTLE_S * 1e6, seconds * 1e6
+        found[tenant.name] = {
+            "rate": (at(progress, last) - at(progress, first)) / (seconds - SETTLE_S),
+            "latencies": [one for one in latencies if one[0] >= first],
+            "unanswered": done.get("unanswered", 0), "checksum_ok": done.get("checksum_ok")}
+    return found
+
+
+def variants_of(arguments):
+    """The order of windows: each variant and either workload alone, shuffled in each repetition."""
+    plan, chance = [], random.Random(arguments.seed)
+    for rep in range(arguments.reps):
+        kinds = [("alone", arguments.names[0]), ("alone", arguments.names[1])]
+        kinds += [("variant", text) for text in arguments.variant]
+        chance.shuffle(kinds)
+        plan.extend((rep, *kind) for kind in kinds)
+    return plan
+
+
+def measure(arguments, tenants, control, out):
+    base = ask(control, {"op": "settings"})["settings"]
+    settable = {key: base[key] for key in base}
+    rows, latencies = [], (out / "latencies.csv").open("w")
+    latencies.write("window,scheduled_us,latency_ms\n")
+    for number, (rep, kind, what) in enumerate(variants_of(arguments), 1):
+        change = dict(settable)
+        if kind == "variant":
+            change.update(json.loads(what))
+        ask(control, {"op": "settings", **change})
+        inside = [t for t in tenants if kind == "variant" or t.name == what]
+        found = one_window(number, inside, arguments.window + SETTLE_S, 1000 + rep)
+        status = ask(control, {"op": "status"})["status"]
+        row = {"window": number, "rep": rep, "kind": kind, "what": what, "seconds": arguments.window}
+        for tenant in inside:
+            one = found[tenant.name]
+            values = [ms for _, ms in one["latencies"]]
+            row[tenant.name] = {"rate": one["rate"], "unanswered": one["unanswered"],
+                                "checksum_ok": one["checksum_ok"], "requests": len(values)}
+            if values:
+                row[tenant.name].update({f"p{p}": percentile(values, p / 100)
+                                         for p in (50, 90, 99)}, mean=statistics.fmean(values))
+                latencies.writelines(f"{number},{s:.0f},{ms:.4f}\n" for s, ms in one["latencies"])
+        row["figures"] = {w["name"]: {f["name"]: f["value"] for f in w["figures"]}
+                          for w in status["workloads"]}
+        rows.append(row)
+        with (out / "windows.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        tell(row, arguments.names)
+    return rows
+
+
+def tell(row, names):
+    parts = [f"{row['rep']} {row['kind']:8} {row['what'][:90]:90}"]
+    for name in names:
+        one = row.get(name)
+        if one:
+            latency = f" p50 {one['p50']:.3f} p99 {one['p99']:.3f} ms" if "p99" in one else ""
+            parts.append(f"{name} {one['rate']:.1f}/s{latency}")
+    print(" | ".join(parts), flush=True)
+
+
+def interval(values):
+    """Mean and 95 % interval of a few repetitions, of their logarithms: figures are ratios."""
+    logs = [math.log(v) for v in values if v > 0]
+    mean = statistics.fmean(logs)
+    if len(logs) < 2:
+        return math.exp(mean), None, None
+    t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57}.get(len(logs), 2.0)
+    reach = t * statistics.stdev(logs) / math.sqrt(len(logs))
+    return math.exp(mean), math.exp(mean - reach), math.exp(mean + reach)
+
+
+def with_interval(values):
+    mean, low, high = interval(values)
+    return f"{mean:.3f}" if low is None else f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def summarise(rows, names):
+    critical, other = names
+    alone = {}
+    for row in rows:
+        if row["kind"] == "alone":
+            alone[row["rep"], row["what"]] = row[row["what"]]
+    print(f"\n{'settings':70} | {critical} p99 over alone | p50 over alone | {other} over alone")
+    for text in dict.fromkeys(r["what"] for r in rows if r["kind"] == "variant"):
+        p99, p50, rate = [], [], []
+        for row in (r for r in rows if r["what"] == text and r["kind"] == "variant"):
+            if (row["rep"], critical) in alone and (row["rep"], other) in alone:
+                p99.append(row[critical]["p99"] / alone[row["rep"], critical]["p99"])
+                p50.append(row[critical]["p50"] / alone[row["rep"], critical]["p50"])
+                rate.append(row[other]["rate"] / alone[row["rep"], other]["rate"])
+        if p99:
+            print(f"{text[:70]:70} | {with_interval(p99)} | {with_interval(p50)} | "
+                  f"{with_interval(rate)}", flush=True)
+
+
+def environment(arguments, status):
+    return {"tool": "sweep", "gpu": status["gpu"], "backend": status["backend"],
+            "slices": status["slices"], "version": status["version"],
+            "command_line": sys.argv, "mode": arguments.mode, "seed": arguments.seed,
+            "processors": os.cpu_count(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def placed():
+    """Processors of their own for both, where the machine has enough."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return (set(cpus[1:5]), set(cpus[5:9])) if len(cpus) >= 10 else (None, None)
+
+
+def run(arguments, scratch):
+    out = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(scratch)
+    os.environ["PATH"] = f"{arguments.bin}:{os.environ['PATH']}"
+    base = [str(arguments.bin / "corun"), "run", "--gpu", arguments.gpu, "--mode", arguments.mode]
+    tenants = []
+    try:
+        for name, command, service_class, cpus in zip(
+                arguments.names, (arguments.critical, arguments.other),
+                ("latency-critical", "best-effort"), placed()):
+            tenants.append(Tenant(name, command, [*base, "--class", service_class], scratch, cpus))
+            tenants[-1].wait_for("initialised", READY_S)
+        for tenant in tenants:
+            tenant.send(cmd="warm", max_s=20, window_s=0.5, tolerance=0.05)
+            tenant.wait_for("ready", 60)
+        control = daemon_socket(scratch)
+        status = ask(control, {"op": "status"})["status"]
+        (out / "env.json").write_text(json.dumps(environment(arguments, status), indent=1) + "\n")
+        print(f"{status['gpu']['name']}, backend {status['backend']}, slices {status['slices']}")
+        summarise(measure(arguments, tenants, control, out), arguments.names)
+    finally:
+        for tenant in tenants:
+            tenant.stop()
+            (out / f"{tenant.name}.log").write_text(
+                pathlib.Path(tenant.log.name).read_text(errors="replace"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "bin")
+    parser.add_argument("--gpu", default="auto", help="real or simulated[:PROFILE]")
+    parser.add_argument("--mode", choices=["managed", "managed-mps"], default="managed")
+    parser.add_argument("--critical", required=True, metavar="COMMAND")
+    parser.add_argument("--other", required=True, metavar="COMMAND")
+    parser.add_argument("--variant", action="append", default=[], metavar="JSON")
+    parser.add_argument("--window", type=float, default=3.0, metavar="SECONDS")
+    parser.add_argument("--reps", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    arguments.bin = arguments.bin.resolve()
+    arguments.names = ("critical", "other")
+    for text in arguments.variant:
+        json.loads(text)
+    try:
+        with tempfile.TemporaryDirectory(prefix="corun-sweep-") as scratch:
+            run(arguments, pathlib.Path(scratch))
+    except Failed as error:
+        print(f"sweep: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
