@@ -85,10 +85,11 @@ void print_daemon(const client::DaemonStatus& status, TextPrinter& printer) {
                            gpu.index, gpu.name, format_bytes(gpu.memory_bytes), gpu.driver),
                TextStyle::kBold);
   const client::DaemonSettings& settings = status.settings;
-  printer.line(fmt::format("corund {} (PID {}, user {}), up {}: policy {}, quantum {}, linger {}",
+  printer.line(fmt::format("corund {} (PID {}, user {}), up {}: policy {}, quantum {}, linger {}{}",
                            status.version, status.pid, status.user, uptime_text(status.uptime_s),
                            settings.policy,
                            format_duration(from_seconds(settings.quantum_ms / 1e3)),
+                           settings.learn_linger ? "up to " : "",
                            format_duration(std::chrono::microseconds(settings.linger_us))));
   if (status.backend == "mps") {
     printer.line("MPS: one context, gates only");

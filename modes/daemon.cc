@@ -69,6 +69,7 @@ Status give_settings(client::Client& daemon, const DaemonChoice& choice) {
   client::SettingsChange change;
   change.policy = choice.policy;
   change.linger_us = choice.linger_us;
+  if (choice.linger_us) change.learn_linger = false;
   change.quantum_ms = choice.quantum_ms;
   const auto settings = daemon.change_settings(change);
   return settings ? Status() : Status(settings.error());

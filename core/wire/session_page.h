@@ -48,9 +48,14 @@ struct alignas(64) HotOrders {
   std::atomic<uint32_t> close_permille;
   /// Gate that this session closes around its bursts, or -1.
   std::atomic<int32_t> gate;
-  /// How long the gate stays closed after a burst drained, us: a next request that comes within it
-  /// finds the GPU still its own, instead of paying two switches.
+  /// How long the GPU is kept after a burst drained, us (the gate stays closed, and with `hold` a
+  /// kernel runs): a next request that comes within it finds the GPU still its own.
   std::atomic<uint32_t> linger_us;
+  /// Not 0: linger_us is the most, and the session learns how long pays from its own gaps, where
+  /// letting the GPU go costs this much, us.
+  std::atomic<uint32_t> regain_us;
+  /// 1: the session keeps its channel group busy until it lets the GPU go.
+  std::atomic<uint32_t> hold;
 };
 inline constexpr uint32_t kArmedTurn = 1U << 31;
 
@@ -99,6 +104,10 @@ struct alignas(64) Counters {
   std::atomic<uint32_t> flags;              ///< kFlag...
   std::atomic<uint32_t> burst_index;        ///< entries ever written to the ring
   std::atomic<uint32_t> longest_kernel_us;  ///< of kernels launched often, estimated; 0: unknown
+
+  std::atomic<uint64_t> holds;      ///< bursts in which a kernel kept the GPU
+  std::atomic<uint32_t> linger_us;  ///< after the last burst, ordered or learned
+  std::atomic<uint32_t> reserved;
 };
 inline constexpr uint32_t kFlagCapturing = 1U << 0;
 inline constexpr uint32_t kFlagNoWaitValue = 1U << 1;      ///< device or driver lacks stream waits

@@ -135,6 +135,8 @@ Result<DaemonSettings> Client::change_settings(const SettingsChange& change) {
   Json request = {{"op", "settings"}};
   put(request, "policy", change.policy);
   put(request, "linger_us", change.linger_us);
+  put(request, "learn_linger", change.learn_linger);
+  put(request, "hold", change.hold);
   put(request, "quantum_ms", change.quantum_ms);
   put(request, "quota_window_ms", change.quota_window_ms);
   put(request, "wait_every_us", change.wait_every_us);

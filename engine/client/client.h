@@ -27,6 +27,8 @@ struct WorkloadChange {
 struct SettingsChange {
   std::optional<std::string> policy{};
   std::optional<uint32_t> linger_us{};
+  std::optional<bool> learn_linger{};
+  std::optional<bool> hold{};
   std::optional<double> quantum_ms{};
   std::optional<double> quota_window_ms{};
   std::optional<uint32_t> wait_every_us{};

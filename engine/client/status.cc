@@ -251,6 +251,8 @@ const Figure* WorkloadStatus::find(std::string_view figure) const {
 Json to_json(const DaemonSettings& settings) {
   return {{"policy", settings.policy},
           {"linger_us", settings.linger_us},
+          {"learn_linger", settings.learn_linger},
+          {"hold", settings.hold},
           {"quantum_ms", settings.quantum_ms},
           {"quota_window_ms", settings.quota_window_ms},
           {"wait_every_us", settings.wait_every_us},
@@ -317,6 +319,8 @@ Result<DaemonSettings> settings_from_json(const Json& value) {
   JsonFields in(value, "settings");
   in.get("policy", settings.policy);
   get(in, "linger_us", settings.linger_us);
+  in.get("learn_linger", settings.learn_linger);
+  in.get("hold", settings.hold);
   in.get("quantum_ms", settings.quantum_ms);
   in.get("quota_window_ms", settings.quota_window_ms);
   get(in, "wait_every_us", settings.wait_every_us);

@@ -50,7 +50,9 @@ struct GpuStatus {
 /// What `settings` changes and `status` shows.
 struct DaemonSettings {
   std::string policy;               ///< "priority", "fair", "quota", "deadline", "rotate"
-  uint32_t linger_us = 0;           ///< how long a gate stays closed after a burst drained
+  uint32_t linger_us = 0;           ///< how long the GPU is kept after a burst drained
+  bool learn_linger = true;         ///< latency-critical sessions learn how much of it pays
+  bool hold = true;                 ///< a kernel keeps the GPU where slices act
   double quantum_ms = 0;            ///< all turns together
   double quota_window_ms = 0;       ///< over which shares hold
   uint32_t wait_every_us = 0;       ///< a gate is waited for once per this much work

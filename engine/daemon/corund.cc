@@ -71,6 +71,7 @@ Result<Persistent> settings_of(const Options& options, const fs::path& state_fil
   policy::Settings& settings = state.settings;
   settings.kind = options.policy.value_or(settings.kind);
   settings.linger_us = options.linger_us.value_or(settings.linger_us);
+  if (options.linger_us) settings.learn_linger = false;
   settings.quantum = options.quantum.value_or(settings.quantum);
   settings.backend.mps = options.mps;
   state.max_burst = options.max_burst.value_or(state.max_burst);

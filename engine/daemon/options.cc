@@ -24,7 +24,7 @@ usage: corund --gpu UUID|INDEX [options]
   --backend BACKEND    slices (default), or mps: all workloads are MPS clients
   --slices CHOICE      auto (default): use time slices if they were measured to act here;
                        yes: use them, proven or not; no
-  --linger-us N        how long a gate stays closed after a burst has drained (default 50)
+  --linger-us N        how long the GPU is kept after a burst (default: learned, at most 200)
   --quantum TIME       all turns together, e.g. 40ms (default)
   --max-burst TIME     a gate that is closed for longer is opened by force (default 100ms)
   --state FILE         settings that survive a restart (default: state.json beside the sockets)

@@ -8,6 +8,7 @@ namespace corun::daemon {
 namespace {
 
 constexpr uint32_t kMaxBurstUs = 60'000'000;  // the daemon opens gates long before
+constexpr uint32_t kMaxLingerUs = 1'000'000;
 constexpr uint32_t kMaxChannelGroups = 4096;
 constexpr uint32_t kMaxContexts = 256;
 
@@ -26,6 +27,7 @@ Totals& Totals::operator+=(const Totals& other) {
   gate_waits += other.gate_waits;
   bursts += other.bursts;
   gate_closures += other.gate_closures;
+  holds += other.holds;
   refusals += other.refusals;
   preemptions += other.preemptions;
   slice_sets += other.slice_sets;
@@ -43,6 +45,7 @@ void CounterReader::read(const wire::Counters& counters,
   follow(totals_.gate_waits, counters.gate_waits);
   follow(totals_.bursts, counters.bursts);
   follow(totals_.gate_closures, counters.gate_closures);
+  follow(totals_.holds, counters.holds);
   follow(totals_.refusals, counters.refusals);
   follow(totals_.preemptions, counters.preemptions);
   follow(totals_.slice_sets, counters.slice_sets);
@@ -58,6 +61,7 @@ void CounterReader::read(const wire::Counters& counters,
       std::min(counters.channel_groups.load(std::memory_order_relaxed), kMaxChannelGroups);
   longest_kernel_us_ = counters.longest_kernel_us.load(std::memory_order_relaxed);
   contexts_ = std::min(counters.contexts.load(std::memory_order_relaxed), kMaxContexts);
+  linger_us_ = std::min(counters.linger_us.load(std::memory_order_relaxed), kMaxLingerUs);
   flags_ = counters.flags.load(std::memory_order_relaxed);
   const uint64_t heartbeat = counters.heartbeat_ns.load(std::memory_order_relaxed);
   if (heartbeat <= static_cast<uint64_t>(now.ns)) {

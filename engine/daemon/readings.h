@@ -22,6 +22,7 @@ struct Totals {
   uint64_t gate_waits = 0;
   uint64_t bursts = 0;
   uint64_t gate_closures = 0;
+  uint64_t holds = 0;
   uint64_t refusals = 0;
   uint64_t preemptions = 0;
   uint64_t slice_sets = 0;
@@ -45,6 +46,7 @@ class CounterReader {
   uint64_t memory_bytes() const { return memory_bytes_; }
   uint64_t memory_peak_bytes() const { return memory_peak_; }
   uint32_t flags() const { return flags_; }
+  uint32_t linger_us() const { return linger_us_; }
   Instant heartbeat() const { return heartbeat_; }
   /// The last bursts, at most kBurstRing, in no order.
   const std::vector<uint32_t>& recent_bursts_us() const { return recent_us_; }
@@ -63,6 +65,7 @@ class CounterReader {
   uint32_t longest_kernel_us_ = 0;
   uint32_t contexts_ = 0;
   uint32_t flags_ = 0;
+  uint32_t linger_us_ = 0;
   Instant heartbeat_;
   uint32_t burst_index_ = 0;
   std::vector<Nanos> new_bursts_;

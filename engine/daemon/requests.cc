@@ -86,6 +86,8 @@ Result<Request> parse_settings(const Json& object) {
   Keys keys(object, "settings");
   keys.may("policy", request.change.policy);
   keys.may("linger_us", request.change.linger_us);
+  keys.may("learn_linger", request.change.learn_linger);
+  keys.may("hold", request.change.hold);
   keys.may("quantum_ms", request.change.quantum_ms);
   keys.may("quota_window_ms", request.change.quota_window_ms);
   keys.may("wait_every_us", request.change.wait_every_us);

@@ -56,6 +56,8 @@ void Session::publish(bool wake_it) {
   hot.wait_every_us.store(orders_.wait_every_us, kRelaxed);
   hot.close_permille.store(orders_.close_permille, kRelaxed);
   hot.linger_us.store(orders_.linger_us, kRelaxed);
+  hot.regain_us.store(orders_.regain_us, kRelaxed);
+  hot.hold.store(orders_.hold && !held_open_ ? 1 : 0, kRelaxed);
   hot.gate.store(held_open_ ? -1 : orders_.gate, kRelaxed);
   hot.armed.store(held_open_ ? 0 : orders_.armed, std::memory_order_release);
   const bool open = held_open_ || orders_.turn_open;

@@ -25,6 +25,8 @@ struct SessionOrders {
   uint32_t wait_every_us = 0;
   int gate = -1;
   uint32_t linger_us = 0;
+  uint32_t regain_us = 0;
+  bool hold = false;
   uint32_t close_permille = 1000;
   bool turn_open = true;
   uint64_t memory_limit_bytes = 0;

@@ -32,6 +32,8 @@ bool take(SessionOrders& orders, const policy::Change& change) {
         } else if constexpr (std::is_same_v<T, policy::AssignGate>) {
           orders.gate = one.gate >= 0 && one.gate < wire::kMaxGates ? one.gate : -1;
           orders.linger_us = one.linger_us;
+          orders.regain_us = one.regain_us;
+          orders.hold = one.hold;
         } else if constexpr (std::is_same_v<T, policy::SetClosePermille>) {
           orders.close_permille = std::min(one.permille, 1000U);
           return false;
@@ -82,8 +84,13 @@ std::string change_text(const policy::Change& change) {
             gates += gates.empty() ? "its turn" : ", its turn";
           return fmt::format("waits for {}, once per {} us of work", gates, one.wait_every_us);
         } else if constexpr (std::is_same_v<T, policy::AssignGate>) {
-          if (one.gate < 0) return "holds no gate";
-          return fmt::format("holds gate {}, linger {} us", one.gate, one.linger_us);
+          std::string text =
+              one.gate < 0 ? "holds no gate" : fmt::format("holds gate {}", one.gate);
+          if (one.gate >= 0 || one.hold) {
+            text +=
+                fmt::format(", linger {}{} us", one.regain_us == 0 ? "" : "up to ", one.linger_us);
+          }
+          return text + (one.hold ? ", keeps the GPU busy" : "");
         } else if constexpr (std::is_same_v<T, policy::SetClosePermille>) {
           return fmt::format("{} of 1000 bursts close its gate", one.permille);
         } else if constexpr (std::is_same_v<T, policy::SetTurn>) {

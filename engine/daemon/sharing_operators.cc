@@ -92,6 +92,8 @@ Status Sharing::change_settings(const client::SettingsChange& change, Instant no
   settings.linger_us = change.linger_us.value_or(settings.linger_us);
   settings.wait_every_us = change.wait_every_us.value_or(settings.wait_every_us);
   settings.preempted_slice_us = change.preempted_slice_us.value_or(settings.preempted_slice_us);
+  settings.learn_linger = change.learn_linger.value_or(settings.learn_linger);
+  settings.hold = change.hold.value_or(settings.hold);
   settings.gate_with_slices = change.gate_with_slices.value_or(settings.gate_with_slices);
   if (change.quantum_ms) settings.quantum = from_micros(*change.quantum_ms * 1e3);
   if (change.quota_window_ms) settings.quota_window = from_micros(*change.quota_window_ms * 1e3);
@@ -106,6 +108,8 @@ client::DaemonSettings Sharing::settings() const {
   const policy::Settings& settings = state_.settings;
   return {.policy = std::string(policy::to_string(settings.kind)),
           .linger_us = settings.linger_us,
+          .learn_linger = settings.learn_linger,
+          .hold = settings.hold,
           .quantum_ms = to_millis(settings.quantum),
           .quota_window_ms = to_millis(settings.quota_window),
           .wait_every_us = settings.wait_every_us,

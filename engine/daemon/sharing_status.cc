@@ -77,6 +77,7 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
   uint64_t memory = 0;
   uint64_t peak = 0;
   uint64_t slice_us = 0;
+  std::optional<double> linger_us;
   std::vector<double> bursts;
   std::optional<double> utilization;
   for (const Session* session : sessions_of(key)) {
@@ -85,6 +86,9 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
     memory += counters.memory_bytes();
     peak += counters.memory_peak_bytes();
     slice_us += session->orders().slice_us;
+    if (counters.totals().bursts > 0) {
+      linger_us = std::max(linger_us.value_or(0), double{1} * counters.linger_us());
+    }
     bursts.insert(bursts.end(), counters.recent_bursts_us().begin(),
                   counters.recent_bursts_us().end());
     const auto told = utilization_.find(session->peer().pid);
@@ -103,6 +107,8 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
           count("gate_waits", totals.gate_waits),
           count("bursts", totals.bursts),
           count("gate_closures", totals.gate_closures),
+          count("holds", totals.holds),
+          {"linger_us", linger_us, Label::kMeasured},
           {"burst_p50_us", percentile(bursts, 0.5), Label::kMeasured},
           {"burst_p99_us", percentile(bursts, 0.99), Label::kMeasured},
           count("preemptions", totals.preemptions),

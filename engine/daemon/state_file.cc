@@ -55,6 +55,8 @@ Json to_json(const Persistent& state) {
           {"settings",
            {{"policy", policy::to_string(settings.kind)},
             {"linger_us", settings.linger_us},
+            {"learn_linger", settings.learn_linger},
+            {"hold", settings.hold},
             {"quantum_ms", to_millis(settings.quantum)},
             {"quota_window_ms", to_millis(settings.quota_window)},
             {"wait_every_us", settings.wait_every_us},
@@ -76,6 +78,8 @@ Result<Persistent> persistent_from_json(const Json& value, const Persistent& bas
   CORUN_ASSIGN(const client::DaemonSettings read, client::settings_from_json(*settings));
   CORUN_ASSIGN(state.settings.kind, policy::parse_policy_kind(read.policy));
   state.settings.linger_us = read.linger_us;
+  state.settings.learn_linger = read.learn_linger;
+  state.settings.hold = read.hold;
   state.settings.quantum = from_micros(read.quantum_ms * 1e3);
   state.settings.quota_window = from_micros(read.quota_window_ms * 1e3);
   state.settings.wait_every_us = read.wait_every_us;

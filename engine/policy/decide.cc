@@ -143,17 +143,23 @@ class Difference {
     const bool told = want.gate_refused && !in_force.gate_refused;
     in_force.gate_refused = want.gate_refused;
     if (want.gate >= 0 || (in_force.gate < 0 && !told)) return;
-    in_force.gate = -1;
-    in_force.linger_us = 0;
-    actions_.push_back({AssignGate{in_force.id, -1, 0}, why_gate(view_, want)});
+    keep(in_force, want);
   }
 
   void gate(SessionState& in_force, const Want& want, size_t) {
-    const uint32_t linger_us = plan_.linger ? state_.settings.linger_us : 0;
-    if (want.gate < 0 || (want.gate == in_force.gate && in_force.linger_us == linger_us)) return;
+    const bool same = want.gate == in_force.gate && want.linger_us == in_force.linger_us &&
+                      want.regain_us == in_force.regain_us && want.hold == in_force.hold;
+    if (!same) keep(in_force, want);
+  }
+
+  void keep(SessionState& in_force, const Want& want) {
     in_force.gate = want.gate;
-    in_force.linger_us = linger_us;
-    actions_.push_back({AssignGate{in_force.id, want.gate, linger_us}, why_gate(view_, want)});
+    in_force.linger_us = want.linger_us;
+    in_force.regain_us = want.regain_us;
+    in_force.hold = want.hold;
+    actions_.push_back(
+        {AssignGate{in_force.id, want.gate, want.linger_us, want.regain_us, want.hold},
+         why_gate(view_, want)});
   }
 
   void close_permille(SessionState& in_force, const Want& want, size_t i) {

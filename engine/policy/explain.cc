@@ -92,13 +92,26 @@ std::string why_armed(const State& state, const View& view, const Want& want) {
   return fmt::format("waits for {} every {} us of work", what, state.settings.wait_every_us);
 }
 
+namespace {
+
+std::string why_keeps(const Want& want) {
+  if (want.linger_us == 0) return "";
+  return fmt::format("; it keeps the GPU {}{} us after each{}", want.regain_us == 0 ? "" : "up to ",
+                     want.linger_us, want.hold ? ", busy with a thread of its own" : "");
+}
+
+}  // namespace
+
 std::string why_gate(const View& view, const Want& want) {
   if (want.gate_refused) {
     return fmt::format("no gate: all {} are held, with {}; it has its slice alone", wire::kMaxGates,
                        critical(view));
   }
-  if (want.gate < 0) return "no gate: nothing waits for this session under the present orders";
-  return fmt::format("gate {}: closed around its bursts, one of {}", want.gate, critical(view));
+  if (want.gate < 0) {
+    return "no gate: nothing waits for this session under the present orders" + why_keeps(want);
+  }
+  return fmt::format("gate {}: closed around its bursts, one of {}{}", want.gate, critical(view),
+                     why_keeps(want));
 }
 
 std::string why_close(const State& state, const View& view, size_t session) {

@@ -32,6 +32,9 @@ struct Want {
   uint32_t armed = 0;
   int gate = -1;
   bool gate_refused = false;
+  uint32_t linger_us = 0;  ///< of latency-critical sessions: wire::HotOrders
+  uint32_t regain_us = 0;
+  bool hold = false;
   uint32_t close_permille = 1000;
   bool turn_open = true;
   uint64_t memory_limit_bytes = 0;
@@ -41,7 +44,6 @@ struct Want {
 struct Plan {
   std::vector<Want> wants;
   double round_us = 0;              ///< work of all slices of a round
-  bool linger = true;               ///< gates linger after a burst
   std::vector<double> shares;       ///< beside View::workloads; of participants with work
   std::vector<double> turn_shares;  ///< beside View::workloads, while turns are on
 };

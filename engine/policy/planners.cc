@@ -16,6 +16,11 @@ namespace {
 constexpr uint32_t kShortSliceUs = 1000;
 /// Long for a burst, and a bound for what one latency-critical session can do to another.
 constexpr uint32_t kCriticalSharedSliceUs = 50'000;
+/// What letting the GPU go costs a latency-critical session and the others together, as it weighs
+/// its gaps: two switches of 0.18 ms where a preempted kernel comes back, the first of which is
+/// latency and counts threefold; where the gate alone holds, the kernel that begins meanwhile.
+constexpr uint32_t kRegainSwitchUs = 720;
+constexpr uint32_t kRegainGateUs = 400;
 constexpr double kSameShare = 0.01;
 constexpr Nanos kTurnRound = std::chrono::milliseconds(100);
 constexpr Nanos kShortestTurn = std::chrono::milliseconds(20);
@@ -178,10 +183,26 @@ void plan_by_share_of(const View& view, State& state, Instant now, bool minima, 
   plan_turns(view, state, now, rules_of(state.settings), true, plan);
 }
 
+/// How the latency-critical sessions keep the GPU after their bursts. `preempting`: some session is
+/// preempted inside its kernels, and comes back by itself whatever the gate says.
+void plan_keeping(const View& view, const Settings& settings, bool preempting, Plan& plan) {
+  const bool hold = preempting && settings.hold;
+  for (size_t i = 0; i < view.sessions.size(); ++i) {
+    Want& want = plan.wants[i];
+    if (!view.workloads[view.sessions[i].workload].critical) continue;
+    want.hold = hold;
+    if (!hold && (want.gate < 0 || preempting)) continue;  // nothing would keep it
+    want.linger_us = settings.linger_us;
+    if (settings.learn_linger) want.regain_us = preempting ? kRegainSwitchUs : kRegainGateUs;
+  }
+}
+
 /// Slices beside latency-critical sessions: theirs long, the others' as short as is sensible. A
 /// session whose turn is over gets a longer one than the next: of two with 1 us, what is left of a
 /// kernel would take a switch for every us.
-void plan_critical_slices(const View& view, const State& state, bool turns, Plan& plan) {
+/// True if some session is preempted inside its kernels.
+bool plan_critical_slices(const View& view, const State& state, bool turns, Plan& plan) {
+  bool preempting = false;
   const size_t others = view.sessions.size() - view.critical_sessions;
   for (size_t i = 0; i < view.sessions.size(); ++i) {
     const SessionView& session = view.sessions[i];
@@ -210,9 +231,10 @@ void plan_critical_slices(const View& view, const State& state, bool turns, Plan
     } else {
       want.slice_us = state.settings.preempted_slice_us;
       want.slice_why = SliceWhy::kPreempted;
-      plan.linger = false;  // what is preempted comes back at once, whatever the gate says
+      preempting = true;
     }
   }
+  return preempting;
 }
 
 /// Latency-critical sessions are there: they come first, the others share what they leave.
@@ -233,7 +255,11 @@ void plan_beside_critical(const View& view, State& state, Instant now, Plan& pla
   } else {
     stop_turns(state);
   }
-  if (backend.slices && view.sessions.size() > 1) plan_critical_slices(view, state, turns, plan);
+  bool preempting = false;
+  if (backend.slices && view.sessions.size() > 1) {
+    preempting = plan_critical_slices(view, state, turns, plan);
+  }
+  plan_keeping(view, state.settings, preempting, plan);
 }
 
 }  // namespace

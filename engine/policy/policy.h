@@ -56,7 +56,12 @@ struct Settings {
   /// instead: it runs into the gate and stays there, where a preempted kernel comes back in each
   /// gap between queued requests.
   uint32_t preempted_slice_us = 1;
-  uint32_t linger_us = 50;  ///< wire::HotOrders::linger_us of latency-critical sessions
+  /// How long latency-critical sessions keep the GPU after a burst: at most, where they learn it.
+  uint32_t linger_us = 200;
+  /// They learn from their own gaps how much of linger_us pays; else it is always all of it.
+  bool learn_linger = true;
+  /// They keep the GPU busy until they let it go, where slices act.
+  bool hold = true;
 };
 
 struct Workload {
@@ -115,10 +120,13 @@ struct SetArmed {
   uint32_t armed = 0;
   uint32_t wait_every_us = 0;
 };
+/// How a latency-critical session keeps the GPU: wire::HotOrders.
 struct AssignGate {
   SessionId session = 0;
   int gate = -1;  ///< -1: none
   uint32_t linger_us = 0;
+  uint32_t regain_us = 0;
+  bool hold = false;
 };
 struct SetClosePermille {
   SessionId session = 0;
@@ -154,6 +162,8 @@ struct SessionState {
   uint32_t wait_every_us = 0;
   int gate = -1;
   uint32_t linger_us = 0;
+  uint32_t regain_us = 0;
+  bool hold = false;
   bool gate_refused = false;  ///< it was told that all gates are taken
   uint32_t close_permille = 1000;
   bool turn_open = true;

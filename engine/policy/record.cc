@@ -40,7 +40,9 @@ Json to_json(const Settings& settings) {
           {"wait_every_us", settings.wait_every_us},
           {"gate_with_slices", settings.gate_with_slices},
           {"preempted_slice_us", settings.preempted_slice_us},
-          {"linger_us", settings.linger_us}};
+          {"linger_us", settings.linger_us},
+          {"learn_linger", settings.learn_linger},
+          {"hold", settings.hold}};
 }
 
 Json to_json(SessionId id, const SessionReading& reading) {
@@ -93,6 +95,8 @@ Json to_json(const SetArmed& change) {
 Json to_json(const AssignGate& change) {
   Json json = order("gate", change.session, change.gate);
   json["linger_us"] = change.linger_us;
+  json["regain_us"] = change.regain_us;
+  json["hold"] = change.hold;
   return json;
 }
 Json to_json(const SetClosePermille& change) {
@@ -150,6 +154,8 @@ Result<Settings> settings_of(const Json& json) {
   in.get("gate_with_slices", settings.gate_with_slices);
   get(in, "preempted_slice_us", settings.preempted_slice_us);
   get(in, "linger_us", settings.linger_us);
+  in.get("learn_linger", settings.learn_linger);
+  in.get("hold", settings.hold);
   CORUN_TRY(in.status());
   CORUN_ASSIGN(settings.kind, parse_policy_kind(kind));
   return settings;

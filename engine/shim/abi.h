@@ -19,6 +19,7 @@ using cuda::DevicePtr;
 using cuda::EventHandle;
 using cuda::FunctionHandle;
 using cuda::GraphExecHandle;
+using cuda::ModuleHandle;
 using cuda::StreamHandle;
 using AllocationHandle = unsigned long long;
 using ArrayHandle = struct ArrayObject*;

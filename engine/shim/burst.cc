@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/shim/settings.h"
+
 namespace corun::shim {
 
 namespace {
@@ -23,6 +25,10 @@ bool Burst::begin(Pages& pages, uint64_t now_ns) {
   }
   pages_ = &pages;
   begun_ns_ = now_ns;
+  if (drained_ns_ != 0 && now_ns > drained_ns_) {
+    gaps_.note(now_ns - drained_ns_);
+  }
+  hold_.renew();
   counters.bursts.fetch_add(1, std::memory_order_relaxed);
   counters.flags.fetch_or(wire::kFlagBursting, std::memory_order_relaxed);
   const int gate = pages.own_gate();
@@ -60,20 +66,64 @@ bool Burst::end_if_drained(const Streams& streams, uint64_t now_ns) {
   return true;
 }
 
+uint32_t Burst::linger_us() const {
+  const wire::HotOrders& hot = pages_->session->hot;
+  const uint32_t most_us = std::min(hot.linger_us.load(std::memory_order_relaxed), kMaxLingerUs);
+  const uint32_t regain_us = hot.regain_us.load(std::memory_order_relaxed);
+  return regain_us == 0 ? most_us : gaps_.best_us(std::min(regain_us, kMaxLingerUs), most_us);
+}
+
+void Burst::hold_later(ContextHandle context) {
+  const Held held(lock_);
+  hold_.want(context);
+  const bool held_already = hold_.active();
+  const bool known = known_ == kHoldAfterBursts && hold_.state() == Hold::kReady;
+  const bool later = known && !held_already && !hold_.rests();
+  hold_due_ns_.store(later ? begun_ns_ + kHoldDelayNs : 0, std::memory_order_release);
+}
+
+bool Burst::hold_if_due(const Driver& driver, uint64_t now_ns) {
+  const uint64_t due_ns = hold_due_ns();
+  if (due_ns == 0 || now_ns < due_ns) {
+    return false;
+  }
+  uint64_t limit_ns = 0;
+  {
+    const Held held(lock_);
+    const bool same = hold_due_ns_.exchange(0, std::memory_order_acq_rel) == due_ns;
+    if (!same || phase_.load(std::memory_order_relaxed) != kBursting) {
+      return false;
+    }
+    limit_ns = typical_ns_ + uint64_t{linger_us()} * 1000 + kHoldSpareNs;
+  }
+  const bool started = hold_.start(driver, std::min(limit_ns, kHoldMostNs));
+  if (phase() == kIdle) {
+    hold_.release();  // the burst ended meanwhile, and with it the time to release it
+  }
+  return started;
+}
+
 void Burst::end(uint64_t now_ns) {
   wire::SessionPage& page = *pages_->session;
-  const uint64_t lasted_us = now_ns > begun_ns_ ? (now_ns - begun_ns_) / 1000 : 0;
+  const uint64_t lasted_ns = now_ns > begun_ns_ ? now_ns - begun_ns_ : 0;
+  const uint64_t lasted_us = lasted_ns / 1000;
+  drained_ns_ = now_ns;
+  typical_ns_ = typical_ns_ == 0 ? lasted_ns : (7 * typical_ns_ + lasted_ns) / 8;
+  known_ = std::min(known_ + 1, kHoldAfterBursts);
+  hold_due_ns_.store(0, std::memory_order_release);
+  hold_.judge(lasted_ns);
   const uint32_t index = page.counters.burst_index.load(std::memory_order_relaxed);
   page.burst_us[index % wire::kBurstRing].store(
       static_cast<uint32_t>(std::min<uint64_t>(lasted_us, UINT32_MAX)), std::memory_order_relaxed);
   page.counters.burst_index.store(index + 1, std::memory_order_release);
   page.counters.flags.fetch_and(~wire::kFlagBursting, std::memory_order_relaxed);
-  const uint32_t linger_us =
-      std::min(page.hot.linger_us.load(std::memory_order_relaxed), kMaxLingerUs);
+  const bool keeps = closed_gate_ != nullptr || hold_.active();
+  const uint32_t linger_us = keeps ? this->linger_us() : 0;
+  page.counters.linger_us.store(linger_us, std::memory_order_relaxed);
   due_ns_.store(now_ns + uint64_t{linger_us} * 1000, std::memory_order_relaxed);
-  if (linger_us == 0 || closed_gate_ == nullptr) {
+  if (linger_us == 0) {
+    phase_.store(kIdle, std::memory_order_seq_cst);  // before: see hold_if_due()
     open();
-    phase_.store(kIdle, std::memory_order_seq_cst);
   }
 }
 
@@ -97,12 +147,13 @@ bool Burst::tick(const Streams& streams, uint64_t now_ns) {
 void Burst::abandon() {
   const Held held(lock_);
   if (phase_.load(std::memory_order_relaxed) != kIdle) {
-    open();
     phase_.store(kIdle, std::memory_order_seq_cst);
+    open();
   }
 }
 
 void Burst::open() {
+  hold_.release();
   if (closed_gate_ != nullptr) {
     closed_gate_->word.store(wire::kOpen, std::memory_order_seq_cst);
     closed_gate_ = nullptr;

@@ -13,6 +13,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "engine/shim/gaps.h"
+#include "engine/shim/hold.h"
 #include "engine/shim/lock.h"
 #include "engine/shim/pages.h"
 #include "engine/shim/streams.h"
@@ -44,10 +46,20 @@ class Burst {
   /// The session's orders are void: the gate opens now.
   void abandon();
 
+  /// What keeps the GPU through the burst and its linger, where the session is ordered to.
+  Hold& hold() { return hold_; }
+  /// Application's thread, after begin(): the GPU is to be held from hold_due_ns() on.
+  void hold_later(ContextHandle context);
+  /// When hold_if_due() wants to be called, CLOCK_MONOTONIC ns; 0: not for this burst.
+  uint64_t hold_due_ns() const { return hold_due_ns_.load(std::memory_order_acquire); }
+  /// Shim's thread: begins to hold the GPU if the present burst still goes on. True if it did.
+  bool hold_if_due(const Driver& driver, uint64_t now_ns);
+
   void reset() { lock_.reset(); }
 
  private:
   void end(uint64_t now_ns);
+  uint32_t linger_us() const;
   void open();
 
   std::atomic<Phase> phase_{kIdle};
@@ -57,7 +69,13 @@ class Burst {
   Pages* pages_ = nullptr;                 ///< of the present burst
   wire::GatePage* closed_gate_ = nullptr;  ///< null: this burst leaks
   uint64_t begun_ns_ = 0;
+  uint64_t drained_ns_ = 0;  ///< end of the last burst; 0: none yet
   uint32_t permille_ = 0;
+  Gaps gaps_;
+  Hold hold_;
+  std::atomic<uint64_t> hold_due_ns_{0};
+  uint64_t typical_ns_ = 0;  ///< of a burst, a moving mean
+  uint32_t known_ = 0;       ///< bursts in it, up to kHoldAfterBursts
 };
 
 }  // namespace corun::shim

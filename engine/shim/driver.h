@@ -23,6 +23,8 @@ namespace corun::shim {
     (DevicePtr * address, void* memory, unsigned flags))                                           \
   X(stream_wait_value, cuStreamWaitValue32_v2,                                                     \
     (StreamHandle stream, DevicePtr address, uint32_t value, unsigned flags))                      \
+  X(stream_write_value, cuStreamWriteValue32_v2,                                                   \
+    (StreamHandle stream, DevicePtr address, uint32_t value, unsigned flags))                      \
   X(stream_batch_mem_op, cuStreamBatchMemOp_v2,                                                    \
     (StreamHandle stream, unsigned count, WaitMemOp* operations, unsigned flags))                  \
   X(stream_query, cuStreamQuery, (StreamHandle stream))                                            \
@@ -33,6 +35,16 @@ namespace corun::shim {
   X(event_record, cuEventRecord, (EventHandle event, StreamHandle stream))                         \
   X(event_query, cuEventQuery, (EventHandle event))                                                \
   X(event_elapsed, cuEventElapsedTime, (float* milliseconds, EventHandle from, EventHandle to))    \
+  X(module_load_data, cuModuleLoadData, (ModuleHandle * module, const void* image))                \
+  X(module_get_function, cuModuleGetFunction,                                                      \
+    (FunctionHandle * function, ModuleHandle module, const char* name))                            \
+  X(stream_priority_range, cuCtxGetStreamPriorityRange, (int* lowest, int* highest))               \
+  X(stream_create_with_priority, cuStreamCreateWithPriority,                                       \
+    (StreamHandle * stream, unsigned flags, int priority))                                         \
+  X(launch_kernel, cuLaunchKernel,                                                                 \
+    (FunctionHandle function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, \
+     unsigned block_y, unsigned block_z, unsigned shared_bytes, StreamHandle stream,               \
+     void** parameters, void** extra))                                                             \
   X(address_range, cuMemGetAddressRange_v2, (DevicePtr * base, size_t * bytes, DevicePtr address))
 
 struct Driver {

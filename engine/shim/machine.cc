@@ -173,6 +173,7 @@ void Machine::on_context_gone(ContextHandle context, bool watched) {
   Pages* pages = device->pages.load(std::memory_order_acquire);
   const uint32_t contexts = device->contexts.fetch_sub(1, std::memory_order_relaxed) - 1;
   pages->session->counters.contexts.store(contexts, std::memory_order_relaxed);
+  device->burst.hold().forget_context(context);
   if (pages->registered_in == context) {
     // The registration went with its context: the next wait registers anew.
     pages->session->counters.gate_registered.store(0, std::memory_order_relaxed);

@@ -165,6 +165,15 @@ class Machine {
   }
   void publish(DeviceState& device);
 
+  /// The calling application may wait for all of its context, so nothing of the shim's may run in
+  /// it longer than it must.
+  void let_go() {
+    DeviceState* device = current();
+    if (device != nullptr && device->burst.hold().active()) {
+      device->burst.hold().release();
+    }
+  }
+
   // Shim's thread (serve.cc).
   /// Ends the present burst where its streams have drained unseen; when to look again (0: never).
   uint64_t watch(DeviceState& device, uint64_t now_ns);
@@ -180,6 +189,7 @@ class Machine {
   DeviceState* make_device(Device device);
   void remember_context(ContextHandle context, DeviceState* device);
   bool capturing(StreamHandle stream) const;
+  void hold_gpu(const Operation& operation);
   StreamState* stream_state(DeviceState& device, StreamHandle stream);
   uint64_t stream_key(StreamHandle stream, ContextHandle context) const;
   void before_slow(Operation& operation, uint32_t armed, bool sample);

@@ -20,6 +20,7 @@ bool Machine::reserve(Reservation& reservation, DeviceState* device, uint64_t by
   if (device == nullptr) {
     return true;
   }
+  let_go();  // allocating may wait for the device
   if (!book_.reserve(device->ordinal, bytes, limit(*device))) {
     device->pages.load(std::memory_order_acquire)
         ->session->counters.refusals.fetch_add(1, std::memory_order_relaxed);
@@ -52,7 +53,11 @@ void Machine::cancel(const Reservation& reservation) {
 }
 
 bool Machine::before_free(MemoryKind kind, uint64_t key, Holding* holding) {
-  return started() && book_.take(kind, key, holding);
+  if (!started()) {
+    return false;
+  }
+  let_go();  // so may freeing
+  return book_.take(kind, key, holding);
 }
 
 void Machine::after_free(const Holding& holding, Code code) {

@@ -35,6 +35,7 @@ void Machine::before_context_sync(Synchronisation& sync) {
     return;
   }
   sync.followed = true;
+  let_go();
   const ContextHandle context = current_context();
   sync.device->streams.for_each([&](StreamState& state) {
     if (state.context.load(std::memory_order_relaxed) == context) {

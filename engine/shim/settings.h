@@ -55,6 +55,19 @@ inline constexpr uint64_t kSpinNs = 8'000;
 inline constexpr unsigned long kFineSlackNs = 1'000;
 inline constexpr unsigned long kCoarseSlackNs = 50'000;
 
+/// A kernel that holds the GPU ends by itself so long after the last begin of a burst: a typical
+/// burst, the linger and this; at most kHoldMostNs.
+inline constexpr uint64_t kHoldSpareNs = 300'000;
+inline constexpr uint64_t kHoldMostNs = 20'000'000;
+/// It is launched so late in a burst: behind the burst's first launches, and before the group can
+/// have come to the GPU and be done with them.
+inline constexpr uint64_t kHoldDelayNs = 60'000;
+/// Bursts that have to be known before one is held.
+inline constexpr uint32_t kHoldAfterBursts = 8;
+/// Bursts that are not held after one that lasted to the limit, doubled so many times at most.
+inline constexpr uint32_t kHoldRest = 16;
+inline constexpr uint32_t kHoldStrikes = 6;
+
 /// Granules of device memory: what one allocation is rounded up to when it is counted.
 inline constexpr uint64_t kAllocationGranule = 512;
 inline constexpr uint64_t kPhysicalGranule = uint64_t{2} << 20;

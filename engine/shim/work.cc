@@ -101,9 +101,25 @@ void Machine::after_slow(Operation& operation, Code code) {
   if (operation.state != nullptr) {
     operation.state->submitted.fetch_add(1, std::memory_order_seq_cst);
   }
+  if (operation.began_burst) {
+    hold_gpu(operation);
+  }
   if (operation.began_burst && outside_.kick != nullptr &&
       operation.device->unsynchronised.load(std::memory_order_relaxed) > 0) {
     outside_.kick(outside_.now_ns() + kQuietNs);
+  }
+}
+
+/// A burst began: from some time into it on, the session's channel group is never idle until the
+/// burst and its linger are over.
+void Machine::hold_gpu(const Operation& operation) {
+  if (operation.pages->session->hot.hold.load(std::memory_order_relaxed) == 0) {
+    return;
+  }
+  Burst& burst = operation.device->burst;
+  burst.hold_later(current_context());
+  if (burst.hold_due_ns() != 0 && outside_.kick != nullptr) {
+    outside_.kick(burst.hold_due_ns());
   }
 }
 

@@ -79,14 +79,48 @@ Node beside_kernels_of(uint32_t longest_us) {
 TEST(Priority, ShortKernelsAreStoppedByTheGateAlone) {
   const Node node = beside_kernels_of(200);
   EXPECT_EQ(node[2].slice_us, 2000U);
-  EXPECT_EQ(node[1].linger_us, 50U);
+  EXPECT_EQ(node[1].linger_us, 200U);
+  EXPECT_EQ(node[1].regain_us, 400U);
+  EXPECT_FALSE(node[1].hold);
   EXPECT_THAT(of_kind<SetSlice>(node.log).at(0).second, HasSubstr("kernels of at most 200 us"));
 }
 
-TEST(Priority, LongKernelsArePreemptedAndTheGateDoesNotLinger) {
+TEST(Priority, BesideLongKernelsWhichArePreemptedTheGpuIsHeld) {
   const Node node = beside_kernels_of(301);
   EXPECT_EQ(node[2].slice_us, 1U);
+  EXPECT_TRUE(node[1].hold);
+  EXPECT_EQ(node[1].linger_us, 200U);
+  EXPECT_EQ(node[1].regain_us, 720U);
+}
+
+TEST(Priority, PreemptedKernelsComeBackUnlessTheGpuIsHeldSoNothingLingers) {
+  Node node = beside_kernels_of(301);
+  Settings settings = node.state.settings;
+  settings.hold = false;
+  node.event(SettingsChanged{settings});
+  EXPECT_FALSE(node[1].hold);
   EXPECT_EQ(node[1].linger_us, 0U);
+}
+
+TEST(Priority, WithoutGatesTheGpuIsHeldAllTheSame) {
+  Node node = beside_kernels_of(301);
+  Settings settings = node.state.settings;
+  settings.gate_with_slices = false;
+  const auto told = of_kind<AssignGate>(node.event(SettingsChanged{settings}));
+  EXPECT_EQ(node[1].gate, -1);
+  EXPECT_TRUE(node[1].hold);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0].second, HasSubstr("up to 200 us after each, busy with a thread of its own"));
+}
+
+TEST(Priority, AFixedLingerIsNotLearned) {
+  Node node = beside_kernels_of(301);
+  Settings settings = node.state.settings;
+  settings.learn_linger = false;
+  settings.linger_us = 70;
+  node.event(SettingsChanged{settings});
+  EXPECT_EQ(node[1].linger_us, 70U);
+  EXPECT_EQ(node[1].regain_us, 0U);
 }
 
 TEST(Priority, KernelsOfUnknownLengthArePreempted) {

@@ -56,6 +56,8 @@ class Chance {
     settings.backend.gate = !one_in(5);
     settings.gate_with_slices = !one_in(4);
     settings.linger_us = static_cast<uint32_t>(below(3)) * 25;
+    settings.learn_linger = below(2) == 0;
+    settings.hold = below(2) == 0;
     return settings;
   }
 
@@ -190,8 +192,9 @@ class Orders {
 
  private:
   struct One {
-    uint32_t slice_us = 0, armed = 0, every_us = 0, linger_us = 0, permille = 1000;
+    uint32_t slice_us = 0, armed = 0, every_us = 0, linger_us = 0, regain_us = 0, permille = 1000;
     int gate = -1;
+    bool hold = false;
     bool open = true;
     uint64_t memory = 0;
     bool operator==(const One&) const = default;
@@ -204,6 +207,8 @@ class Orders {
   void carry_out(const AssignGate& change) {
     orders_[change.session].gate = change.gate;
     orders_[change.session].linger_us = change.linger_us;
+    orders_[change.session].regain_us = change.regain_us;
+    orders_[change.session].hold = change.hold;
   }
   void carry_out(const SetClosePermille& change) {
     orders_[change.session].permille = change.permille;

@@ -114,11 +114,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "{\"at\":1,\"event\":\"tick\",\"readings\":[]}",
                 "log:2: its time is before"},
         Refused{"DecisionsFirst", R"({"at":1,"decided":[]})", "decisions before any event"},
-        Refused{"UnknownPolicy",
-                R"({"at":1,"event":"settings","settings":{"policy":"best","slices":true,)"
-                R"("gate":true,"mps":false,"quantum_ns":1,"quota_window_ns":1,"wait_every_us":1,)"
-                R"("gate_with_slices":true,"preempted_slice_us":1,"linger_us":1}})",
-                "unknown policy 'best'"},
+        Refused{
+            "UnknownPolicy",
+            R"({"at":1,"event":"settings","settings":{"policy":"best","slices":true,)"
+            R"("gate":true,"mps":false,"quantum_ns":1,"quota_window_ns":1,"wait_every_us":1,)"
+            R"("gate_with_slices":true,"preempted_slice_us":1,"linger_us":1,"learn_linger":true,)"
+            R"("hold":true}})",
+            "unknown policy 'best'"},
         Refused{"TooManyContexts",
                 R"({"at":1,"event":"tick","readings":[{"session":1,"launches":0,"gpu_time_ns":0,)"
                 R"("memory_bytes":0,"channel_groups":0,"longest_kernel_us":0,)"

@@ -56,6 +56,37 @@ void fill_events(Driver& driver) {
   };
 }
 
+void fill_hold(Driver& driver) {
+  driver.module_load_data = [](ModuleHandle* module, const void*) {
+    *module = reinterpret_cast<ModuleHandle>(0x8000);
+    ++alive->modules_loaded;
+    return alive->module_code;
+  };
+  driver.module_get_function = [](FunctionHandle* function, ModuleHandle, const char*) {
+    *function = reinterpret_cast<FunctionHandle>(0x8010);
+    return Code::kSuccess;
+  };
+  driver.stream_create_with_priority = [](StreamHandle* made, unsigned, int) {
+    *made = stream(1000);
+    return Code::kSuccess;
+  };
+  driver.launch_kernel = [](FunctionHandle, unsigned, unsigned, unsigned, unsigned, unsigned,
+                            unsigned, unsigned, StreamHandle on, void** parameters, void**) {
+    alive->hold_words =
+        reinterpret_cast<const std::atomic<uint32_t>*>(*static_cast<DevicePtr*>(parameters[0]));
+    alive->holds.push_back(
+        {on, *static_cast<uint32_t*>(parameters[1]), *static_cast<uint64_t*>(parameters[2])});
+    if (alive->during_launch) {
+      alive->during_launch();
+    }
+    return Code::kSuccess;
+  };
+  driver.stream_write_value = [](StreamHandle on, DevicePtr, uint32_t, unsigned) {
+    alive->writes.push_back(on);
+    return Code::kSuccess;
+  };
+}
+
 }  // namespace
 
 FakeGpu::FakeGpu() {
@@ -84,6 +115,7 @@ FakeGpu::FakeGpu() {
   };
   fill_waits(driver);
   fill_events(driver);
+  fill_hold(driver);
 }
 
 FakeGpu::~FakeGpu() { alive = nullptr; }

@@ -1,7 +1,9 @@
 // A driver for the state machine: streams are counters that a test drains by hand. One at a time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -14,6 +16,13 @@ namespace corun::shim::testing {
 struct Wait {
   StreamHandle stream;
   DevicePtr address;
+};
+
+/// A launch of the kernel that holds the GPU, with what it was given.
+struct HoldLaunch {
+  StreamHandle stream;
+  uint32_t ticket;
+  uint64_t limit_ns;
 };
 
 struct FakeGpu {
@@ -37,6 +46,13 @@ struct FakeGpu {
   int events_recorded = 0;
   float elapsed_ms = 0;
   bool events_done = false;
+  std::vector<HoldLaunch> holds;
+  std::vector<StreamHandle> writes;  ///< of values, by stream
+  std::function<void()> during_launch;
+  Code module_code = Code::kSuccess;
+  int modules_loaded = 0;
+  const std::atomic<uint32_t>* hold_words = nullptr;
+  uint32_t word_of_hold(int index) const { return hold_words[index].load(); }
 
   Outside outside(void (*join)(DeviceState&) = nullptr) const;
 };

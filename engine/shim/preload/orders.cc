@@ -176,8 +176,16 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
   if (lease > now_ns) {
     next = std::min(next, lease);
   }
+  if (device.burst.hold().wanted()) {
+    device.burst.hold().prepare(machine.driver());
+  }
+  if (device.burst.hold_if_due(machine.driver(), now_ns)) {
+    page.counters.holds.fetch_add(1, std::memory_order_relaxed);
+  }
   note_launches(device, now_ns);
   device.burst.tick(device.streams, now_ns);
+  const uint64_t hold = device.burst.hold_due_ns();
+  next = hold == 0 ? next : std::min(next, hold);
   const uint64_t look = machine.watch(device, now_ns);
   return look == 0 ? next : std::min(next, look);
 }
