@@ -7,10 +7,11 @@
 
 Starts both workloads once, under `corun run`, and drives them by the row protocol
 (docs/row-protocol.md): in every repetition each variant of corund's settings (docs/control-api.md,
-`settings`) gets a window, in random order, among windows of either workload alone. Ratios are taken inside the run: latency over
-the critical workload's own when it was alone, rate over the other's when it was alone. The first
-second of a window is left out. DIR gets windows.jsonl (a line per window), latencies.csv (every
-request) and env.json; a table is printed. Needs Python 3.8 and corun's programs.
+`settings`) gets a window, in random order, among windows of either workload alone. Ratios are
+taken inside the run: latency over the critical workload's own when it was alone, rate over the
+other's when it was alone. The first second of a window is left out. DIR gets windows.jsonl (a line
+per window), latencies.csv (every request) and env.json; a table is printed. Needs Python 3.8 and
+corun's programs.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SETTLE_S = 1.0  # of a window, left out: orders are carried out some tenths of a second after a change
+SETTLE_S = 1.0  # of a window, left out: orders take some tenths of a second after a change
 READY_S = 150
 
 
@@ -141,7 +142,8 @@ def at(progress, t_us):
     for t, items in progress:
         if t >= t_us:
             span = t - before[0]
-            return items if span <= 0 else before[1] + (items - before[1]) * (t_us - before[0]) / span
+            share = (t_us - before[0]) / span if span > 0 else 1
+            return before[1] + (items - before[1]) * share
         before = (t, items)
     return before[1]
 
@@ -195,7 +197,8 @@ def measure(arguments, tenants, control, out):
         inside = [t for t in tenants if kind == "variant" or t.name == what]
         found = one_window(number, inside, arguments.window + SETTLE_S, 1000 + rep)
         status = ask(control, {"op": "status"})["status"]
-        row = {"window": number, "rep": rep, "kind": kind, "what": what, "seconds": arguments.window}
+        row = {"window": number, "rep": rep, "kind": kind, "what": what,
+               "seconds": arguments.window}
         for tenant in inside:
             one = found[tenant.name]
             values = [ms for _, ms in one["latencies"]]
@@ -263,7 +266,8 @@ def environment(arguments, status):
     return {"tool": "sweep", "gpu": status["gpu"], "backend": status["backend"],
             "slices": status["slices"], "version": status["version"],
             "command_line": sys.argv, "mode": arguments.mode, "seed": arguments.seed,
-            "processors": os.cpu_count(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+            "processors": os.cpu_count(),
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
 def placed():
