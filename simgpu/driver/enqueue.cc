@@ -93,6 +93,24 @@ Code launch_node(const Driver& driver, const Function& function, const LaunchReq
   return Code::kSuccess;
 }
 
+Code poll_node(Entered& call, const Function& function, Node& node) {
+  if (function.info.effect != wire::EffectKind::kPoll) return Code::kSuccess;
+  const uint64_t address = value_of(function, node.params, function.info.state);
+  const std::byte* words = call.driver.memory.find(address, 2 * sizeof(uint32_t));
+  if (words == nullptr || address % sizeof(uint64_t) != 0) {
+    node.op.illegal = 1;
+    return Code::kSuccess;
+  }
+  if (!call.driver.share_memory()) return Code::kNotSupported;
+  node.op.kind = wire::OpKind::kWordWait;
+  node.op.address = reinterpret_cast<uint64_t>(words);
+  node.op.value = value_of(function, node.params, function.info.words);
+  node.op.test = cuda::kWaitValueGreaterOrEqual;
+  node.op.bytes = value_of(function, node.params, function.info.addend);
+  node.params.clear();
+  return Code::kSuccess;
+}
+
 Code enqueue(Entered& call, Stream& stream, Node node, uint64_t* op_id) {
   if (stream.capture) {
     if (stream.capture->invalid) return Code::kStreamCaptureInvalidated;

@@ -22,7 +22,7 @@ Instant Device::State::next() const {
   Instant next = std::min({compute.next(), h2d.next(), d2h.next()});
   if (!alarms.empty()) next = std::min(next, alarms.top().at);
   if (!preemptions.empty()) next = std::min(next, preemptions.front().first);
-  return next;
+  return std::min(next, hold_end());
 }
 
 Instant Device::State::run_until(Instant now) {
@@ -67,7 +67,7 @@ void Device::State::end_changes(Instant t) {
     h2d.step(t, done_copies);
     d2h.step(t, done_copies);
     for (const StreamId id : done_copies) part_done(stream(id), t);
-    if (word_written) unblock(t);
+    if (word_written || hold_end() <= t) unblock(t);
     for (size_t i = 0; i < awake.size(); ++i) {
       Stream* s = find(awake[i]);
       if (s != nullptr && s->phase == Stream::Phase::kWaiting) part_done(*s, t);

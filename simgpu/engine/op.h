@@ -62,10 +62,14 @@ bool passes(uint64_t word, uint64_t value, WordTest test, bool wide);
 
 /// Holds the stream until the word passes. A stream that it holds has no work: a group without
 /// other work gives the GPU away.
+///
+/// With `holds_for` it is a kernel instead that polls the word: its group has work meanwhile. It
+/// also ends that long after it began, or after it last saw the 32-bit word behind `word` change.
 struct WordWaitWork {
   Word word;
   uint64_t value = 0;
   WordTest test = WordTest::kEqual;
+  Nanos holds_for{0};
 };
 
 /// Writes the word.

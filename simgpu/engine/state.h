@@ -66,8 +66,9 @@ struct Stream {
   uint64_t last = 0;      // place of the latest operation
   Instant armed_at;
   Instant blocked_at;
-  Instant started;  // of the front operation
-  Kernel kernel;    // of the front operation
+  uint64_t renewals = 0;  // of a kernel that polls a word: the word behind it, as last seen
+  Instant started;        // of the front operation
+  Kernel kernel;          // of the front operation
   std::deque<Op> queue;
   std::vector<std::pair<uint64_t, StreamId>> waiters;  // (place, who waits for it)
 };
@@ -125,6 +126,10 @@ struct Device::State {
   bool begin_part(Stream& s, const WordWaitWork& work, Instant t);
   bool begin_part(Stream& s, const WordWriteWork& work, Instant t);
   bool begin_part(Stream& s, const GraphWork& work, Instant t);
+  /// When a kernel that polls a word ends by itself, unless it was renewed.
+  Instant hold_end() const;
+  void unblock_one(Stream& s, Instant t);
+  std::optional<uint64_t> renewals(const WordWaitWork& work);
   /// The word that the blocked stream waits for.
   static const WordWaitWork& word_wait(const Stream& s);
   /// Whether the blocked stream can go on; also when its word cannot be read.

@@ -232,7 +232,15 @@ bool Device::State::begin_part(Stream& s, const WaitWork& work, Instant) {
 bool Device::State::begin_part(Stream& s, const WordWaitWork& work, Instant t) {
   const std::optional<uint64_t> value = words->read(work.word);
   stop_hold(s);
-  if (value && passes(*value, work.value, work.test, work.word.wide)) return true;
+  if (work.holds_for > Nanos(0)) {
+    s.holding = true;
+    compute.hold(*s.context->group);
+    s.renewals = renewals(work).value_or(0);
+  }
+  if (value && passes(*value, work.value, work.test, work.word.wide)) {
+    stop_hold(s);
+    return true;
+  }
   s.phase = Stream::Phase::kBlocked;
   s.blocked_at = t;
   (value ? blocked : faulty).push_back(s.id);
@@ -266,17 +274,45 @@ void Device::State::unblock(Instant t) {
   waiting.swap(blocked);
   for (const StreamId id : waiting) {
     Stream* s = find(id);
-    if (s == nullptr || s->phase != Stream::Phase::kBlocked) continue;
-    const WordWaitWork& wait = word_wait(*s);
-    const std::optional<uint64_t> value = words->read(wait.word);
-    if (!value) {
-      faulty.push_back(id);
-    } else if (passes(*value, wait.value, wait.test, wait.word.wide)) {
-      part_done(*s, t);
-    } else {
-      blocked.push_back(id);
-    }
+    if (s != nullptr && s->phase == Stream::Phase::kBlocked) unblock_one(*s, t);
   }
+}
+
+void Device::State::unblock_one(Stream& s, Instant t) {
+  const WordWaitWork& wait = word_wait(s);
+  const std::optional<uint64_t> value = words->read(wait.word);
+  if (!value) {
+    faulty.push_back(s.id);
+    return;
+  }
+  bool over = passes(*value, wait.value, wait.test, wait.word.wide);
+  if (!over && wait.holds_for > Nanos(0) && t >= s.blocked_at + wait.holds_for) {
+    const uint64_t renewed = renewals(wait).value_or(s.renewals);
+    over = renewed == s.renewals;
+    s.renewals = renewed;
+    s.blocked_at = t;
+  }
+  if (over) {
+    stop_hold(s);
+    part_done(s, t);
+  } else {
+    blocked.push_back(s.id);
+  }
+}
+
+std::optional<uint64_t> Device::State::renewals(const WordWaitWork& work) {
+  return words->read({work.word.owner, work.word.address + sizeof(uint32_t), false});
+}
+
+Instant Device::State::hold_end() const {
+  Instant end = kNever;
+  for (const StreamId id : blocked) {
+    const Stream* s = find(id);
+    if (s == nullptr || s->phase != Stream::Phase::kBlocked) continue;
+    const Nanos holds_for = word_wait(*s).holds_for;
+    if (holds_for > Nanos(0)) end = std::min(end, s->blocked_at + holds_for);
+  }
+  return end;
 }
 
 bool Device::State::begin_part(Stream& s, const GraphWork& work, Instant t) {

@@ -36,6 +36,7 @@ Word word_of(const Session& session, const wire::Op& op) {
 constexpr Nanos kShortestLook{5'000};
 constexpr Nanos kLongestLook{100'000};
 constexpr int64_t kLooksOfAWait = 250;
+constexpr uint64_t kLongestPoll = 60'000'000'000;  // ns
 
 }  // namespace
 
@@ -178,8 +179,10 @@ Result<GraphNode> Node::graph_node(const Session& session, const wire::Op& op,
       return GraphNode(HostWork{});
     case wire::OpKind::kWordWait:
       if (!session.memory) return failed("wait for a word without access to memory");
+      if (op.bytes > kLongestPoll) return failed("a polling kernel that lasts for too long");
       return GraphNode(WordWaitWork{word_of(session, op), op.value,
-                                    static_cast<WordTest>(op.test & wire::kWordTestMask)});
+                                    static_cast<WordTest>(op.test & wire::kWordTestMask),
+                                    Nanos(static_cast<int64_t>(op.bytes))});
     case wire::OpKind::kWordWrite:
       if (!session.memory) return failed("write of a word without access to memory");
       return GraphNode(WordWriteWork{word_of(session, op), op.value});

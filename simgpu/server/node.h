@@ -17,6 +17,9 @@ namespace corun::simgpu {
 /// Name of the one effect of kernels on memory: state[i] = state[i] * 1664525 + 1013904223 +
 /// addend for i < words (uint32), with the roles state, words and addend.
 inline constexpr char kLcgStepEffect[] = "lcg_step";
+/// No effect on memory, but one of memory on the kernel: it polls words (wire::EffectKind::kPoll),
+/// with the roles words, ticket and limit_ns.
+inline constexpr char kPollEffect[] = "poll";
 
 /// Carries one packet to a client, with a descriptor where `pass_fd` >= 0. False: it did not take
 /// it, and its connection must be closed.

@@ -284,7 +284,8 @@ Status Node::on_kernel_lookup(Session& session, const wire::Packet& packet, Inst
   wire::KernelInfo info;
   info.kernel = id;
   if (cost->effect) {
-    if (cost->effect->name != kLcgStepEffect) {
+    const bool polls = cost->effect->name == kPollEffect;
+    if (!polls && cost->effect->name != kLcgStepEffect) {
       return reply(session, packet.header(), wire::Code::kNotSupported);
     }
     const auto argument = [&](const char* role) {
@@ -292,10 +293,10 @@ Status Node::on_kernel_lookup(Session& session, const wire::Packet& packet, Inst
       return static_cast<uint32_t>(found == cost->effect->arguments.end() ? wire::kMaxParamCount
                                                                           : found->second);
     };
-    info.effect = wire::EffectKind::kLcgStep;
-    info.state = argument("state");
-    info.words = argument("words");
-    info.addend = argument("addend");
+    info.effect = polls ? wire::EffectKind::kPoll : wire::EffectKind::kLcgStep;
+    info.state = argument(polls ? "words" : "state");
+    info.words = argument(polls ? "ticket" : "words");
+    info.addend = argument(polls ? "limit_ns" : "addend");
     const auto count = static_cast<uint32_t>(cost->parameters.size());
     if (std::max({info.state, info.words, info.addend}) >= count) {
       return reply(session, packet.header(), wire::Code::kNotSupported);

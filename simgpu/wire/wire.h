@@ -212,6 +212,9 @@ static_assert(sizeof(KernelLookup) == 32);
 enum class EffectKind : uint32_t {
   kNone = 0,
   kLcgStep,  ///< state[i] = state[i] * 1664525 + 1013904223 + addend, i < words, mod 2^32
+  /// None: the kernel runs until state[0] >= words (cyclic), or for addend ns after it began or
+  /// state[1] last changed. Its launches are submitted as kWordWait.
+  kPoll,
 };
 
 /// Body of the reply to kKernelLookup; `count` of the reply ParamLayout follow.
@@ -259,7 +262,7 @@ struct Op {
   uint32_t block[3] = {1, 1, 1};
   uint32_t shared_bytes = 0;
   uint32_t param_bytes = 0;  ///< kKernel: as many bytes follow
-  uint64_t bytes = 0;        ///< copies and memsets
+  uint64_t bytes = 0;        ///< copies and memsets; kWordWait: ns that a polling kernel may last
   uint64_t wait_on = 0;      ///< kWait: an operation of this client
   uint32_t illegal = 0;      ///< kKernel: 1 if its effect leaves the client's memory
   uint32_t test = 0;         ///< kWordWait, kWordWrite: WordTest and kWordWide

@@ -42,6 +42,56 @@ class WordsOfADevice : public testing::Test {
   Device device;
 };
 
+WordWaitWork polling_kernel(int64_t us) {
+  return {{1, kGate, false}, 5, WordTest::kGreaterOrEqual, Nanos(us * 1000)};
+}
+
+TEST_F(WordsOfADevice, APollingKernelEndsWhenTheWordIsThere) {
+  memory.words[kGate] = 4;
+  memory.words[kGate + 4] = 0;
+  const Lane lane = add_lane(device);
+  device.submit(lane.stream, polling_kernel(1000), 1, {});
+  EXPECT_TRUE(run(at_us(300)).empty());
+  memory.words[kGate] = 5;
+  device.poll_words(at_us(300));
+  ASSERT_EQ(run(at_us(300)).size(), 1u);
+}
+
+TEST_F(WordsOfADevice, APollingKernelEndsByItselfAtItsLimit) {
+  memory.words[kGate] = 4;
+  memory.words[kGate + 4] = 0;
+  const Lane lane = add_lane(device);
+  device.submit(lane.stream, polling_kernel(1000), 1, {});
+  EXPECT_TRUE(run(at_us(999)).empty());
+  EXPECT_EQ(run(at_us(1010)).size(), 1u);
+}
+
+TEST_F(WordsOfADevice, APollingKernelThatIsRenewedGoesOn) {
+  memory.words[kGate] = 4;
+  memory.words[kGate + 4] = 0;
+  const Lane lane = add_lane(device);
+  device.submit(lane.stream, polling_kernel(1000), 1, {});
+  EXPECT_TRUE(run(at_us(500)).empty());
+  memory.words[kGate + 4] = 1;
+  EXPECT_TRUE(run(at_us(1900)).empty());
+  EXPECT_EQ(run(at_us(2100)).size(), 1u);
+}
+
+/// Of two groups, the one whose slice is long keeps the device through a gap of its other stream.
+TEST_F(WordsOfADevice, AGroupWithAPollingKernelKeepsTheDevice) {
+  memory.words[kGate] = 4;
+  memory.words[kGate + 4] = 0;
+  const Lane critical = add_lane(device);
+  const Lane other = add_lane(device);
+  device.set_timeslice(critical.group, std::chrono::seconds(1), {});
+  device.submit(critical.stream, polling_kernel(5000), 1, {});
+  device.submit(other.stream, full_kernel(100), 2, at_us(100));
+  EXPECT_TRUE(run(at_us(4000)).empty());
+  memory.words[kGate] = 5;
+  device.poll_words(at_us(4000));
+  EXPECT_EQ(run(at_us(5000)).size(), 2u);
+}
+
 TEST_F(WordsOfADevice, AStreamWaitsUntilSomebodyElseOpensTheWord) {
   const Lane lane = add_lane(device);
   device.submit(lane.stream, wait_open(), 1, {});
