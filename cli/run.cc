@@ -27,7 +27,7 @@ constexpr char kHelp[] =
     "  --device N             which GPU of the node (0)\n"
     "  --start-daemon yes|no  whether to start a corund if none governs the GPU (yes)\n"
     "  --mode MODE            of a corund that is started: managed (default) or managed-mps\n"
-    "  --policy P             of that corund: priority, fair, quota, deadline, rotate\n"
+    "  --policy P             of that corund: priority, fair, quota, deadline, rotate, none\n"
     "  --linger-us N, --quantum TIME, --slices auto|yes|no   of that corund (docs/managed.md)\n"
     "\n"
     "Exit code: the command's; 128+N when signal N ended it. 1 to 3: corun's own, with a message.\n"

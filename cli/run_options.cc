@@ -18,8 +18,8 @@ constexpr size_t kMaxName = 63;  // core/wire/join.h, kNameBytes
 constexpr double kMinWeight = 0.001;
 constexpr double kMaxWeight = 1000;
 constexpr Nanos kMaxTarget = std::chrono::minutes(10);
-constexpr std::array<std::string_view, 5> kPolicies{"priority", "fair", "quota", "deadline",
-                                                    "rotate"};
+constexpr std::array<std::string_view, 6> kPolicies{"priority", "fair",   "quota",
+                                                    "deadline", "rotate", "none"};
 
 // As typed.
 struct Raw {

@@ -9,7 +9,7 @@ namespace corun::modes {
 
 /// What is not given is the daemon's default.
 struct DaemonChoice {
-  std::optional<std::string> policy;  ///< "priority", "fair", "quota", "deadline", "rotate"
+  std::optional<std::string> policy;  ///< "priority", "fair", "quota", "deadline", "rotate", "none"
   std::optional<uint32_t> linger_us;  ///< how long a gate stays closed after a burst
   std::optional<double> quantum_ms;   ///< all turns together
   std::optional<std::string> slices;  ///< "auto" (where they are proven), "yes", "no"

@@ -49,7 +49,7 @@ struct GpuStatus {
 
 /// What `settings` changes and `status` shows.
 struct DaemonSettings {
-  std::string policy;               ///< "priority", "fair", "quota", "deadline", "rotate"
+  std::string policy;               ///< "priority", "fair", "quota", "deadline", "rotate", "none"
   uint32_t linger_us = 0;           ///< how long the GPU is kept after a burst drained
   bool learn_linger = true;         ///< latency-critical sessions learn how much of it pays
   bool hold = true;                 ///< a kernel keeps the GPU where slices act

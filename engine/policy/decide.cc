@@ -90,6 +90,8 @@ Plan make_plan(const View& view, State& state, Instant now) {
     case PolicyKind::kRotate:
       plan_rotation(view, state, now, plan);
       break;
+    case PolicyKind::kNone:
+      break;
   }
   return plan;
 }

@@ -12,11 +12,12 @@ struct Named {
   PolicyKind kind;
   std::string_view name;
 };
-constexpr std::array<Named, 5> kPolicies{{{PolicyKind::kPriority, "priority"},
+constexpr std::array<Named, 6> kPolicies{{{PolicyKind::kPriority, "priority"},
                                           {PolicyKind::kFair, "fair"},
                                           {PolicyKind::kQuota, "quota"},
                                           {PolicyKind::kDeadline, "deadline"},
-                                          {PolicyKind::kRotate, "rotate"}}};
+                                          {PolicyKind::kRotate, "rotate"},
+                                          {PolicyKind::kNone, "none"}}};
 
 }  // namespace
 
@@ -39,7 +40,7 @@ Result<PolicyKind> parse_policy_kind(std::string_view text) {
     if (policy.name == text) return policy.kind;
   }
   return usage_error(fmt::format("unknown policy '{}'", text),
-                     "use priority, fair, quota, deadline or rotate");
+                     "use priority, fair, quota, deadline, rotate or none");
 }
 
 namespace {

@@ -27,6 +27,7 @@ enum class PolicyKind {
   kQuota,     ///< weights between each workload's minimum and maximum share
   kDeadline,  ///< priority, and best-effort work leaks in while latency targets hold
   kRotate,    ///< whole-GPU turns, for memory that does not fit together
+  kNone,      ///< nothing but memory limits: the driver shares by itself, corun watches
 };
 
 /// How the GPU can be shared here; the daemon measures it.

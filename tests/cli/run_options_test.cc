@@ -75,7 +75,7 @@ TEST(RunOptions, WhatIsWrongIsSaidInOneLine) {
       {{"--mode", "mps", "--", "x"},
        "--mode 'mps' is not a mode of 'corun run'; use managed or managed-mps"},
       {{"--policy", "best", "--", "x"},
-       "unknown policy 'best'; use priority, fair, quota, deadline, rotate"},
+       "unknown policy 'best'; use priority, fair, quota, deadline, rotate, none"},
       {{"--quantum", "1us", "--", "x"}, "--quantum 1us is out of range; use 100us to 60s"},
       {{"--start-daemon", "maybe", "--", "x"}, "--start-daemon 'maybe'; use yes or no"},
       {{"--nmae", "a", "--", "x"}, "unknown option '--nmae'; did you mean '--name'?"},

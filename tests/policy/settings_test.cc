@@ -13,6 +13,21 @@ using testing::HasSubstr;
 
 std::map<std::string, Workload> only(const Workload& one) { return {{workload_key(one), one}}; }
 
+TEST(NoPolicy, OrdersNothingAndTakesBackWhatWasOrdered) {
+  Node node;
+  node.join(1, workload("serve", ServiceClass::kLatencyCritical));
+  node.join(2, workload("train", ServiceClass::kBestEffort));
+  ASSERT_NE(node[2].armed, 0U);
+  node.use(PolicyKind::kNone);
+  node.join(3, workload("late"));
+  for (const SessionId id : {1U, 2U, 3U}) {
+    EXPECT_EQ(node[id].armed, 0U);
+    EXPECT_EQ(node[id].gate, -1);
+    EXPECT_FALSE(node[id].hold);
+    EXPECT_EQ(node[id].slice_us, 2000U);
+  }
+}
+
 TEST(Validate, TheDefaultsAreFine) {
   EXPECT_TRUE(validate(default_settings(), only(workload("a"))).has_value());
 }
@@ -66,7 +81,7 @@ TEST(Validate, RotateWithoutStreamWaitsIsNotSupported) {
 
 TEST(Settings, PolicyNamesReadBack) {
   for (const PolicyKind kind : {PolicyKind::kPriority, PolicyKind::kFair, PolicyKind::kQuota,
-                                PolicyKind::kDeadline, PolicyKind::kRotate}) {
+                                PolicyKind::kDeadline, PolicyKind::kRotate, PolicyKind::kNone}) {
     EXPECT_EQ(parse_policy_kind(to_string(kind)).value(), kind);
   }
   EXPECT_EQ(parse_policy_kind("best").error().kind, ErrorKind::kUsage);
