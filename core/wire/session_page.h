@@ -114,6 +114,7 @@ inline constexpr uint32_t kFlagNoWaitValue = 1U << 1;      ///< device or driver
 inline constexpr uint32_t kFlagNoChannelGroups = 1U << 2;  ///< none seen (MPS, sandbox)
 inline constexpr uint32_t kFlagBursting = 1U << 3;
 inline constexpr uint32_t kFlagHints = 1U << 4;  ///< the application brackets its bursts itself
+inline constexpr uint32_t kFlagCannotHold = 1U << 5;  ///< no kernel can keep the GPU busy here
 
 struct SessionPage {
   uint32_t magic;

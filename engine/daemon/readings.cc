@@ -96,6 +96,7 @@ policy::SessionReading CounterReader::take() {
   reading.longest_kernel_us = longest_kernel_us_;
   reading.contexts = contexts_;
   reading.capturing = (flags_ & wire::kFlagCapturing) != 0;
+  reading.cannot_hold = (flags_ & wire::kFlagCannotHold) != 0;
   reading.new_bursts = std::exchange(new_bursts_, {});
   return reading;
 }

@@ -25,7 +25,8 @@ constexpr FlagName kFlagNames[] = {{wire::kFlagCapturing, "capturing"},
                                    {wire::kFlagNoWaitValue, "no-wait-value"},
                                    {wire::kFlagNoChannelGroups, "no-channel-groups"},
                                    {wire::kFlagBursting, "bursting"},
-                                   {wire::kFlagHints, "hints"}};
+                                   {wire::kFlagHints, "hints"},
+                                   {wire::kFlagCannotHold, "cannot-hold"}};
 
 std::string state_text(ParkState parking) {
   switch (parking) {

@@ -82,7 +82,9 @@ std::string why_slice(const View& view, const Plan& plan, size_t session) {
 
 std::string why_armed(const State& state, const View& view, const Want& want) {
   if (want.armed == 0) {
-    return fmt::format("waits for nothing: {}, no turns", critical(view));
+    return fmt::format(
+        "waits for nothing: {}, no turns{}", critical(view),
+        want.slice_why == SliceWhy::kPreempted ? ", kept off a GPU that is held" : "");
   }
   const uint32_t gates = want.armed & ~wire::kArmedTurn;
   const bool turn = (want.armed & wire::kArmedTurn) != 0;

@@ -86,6 +86,7 @@ struct SessionReading {
   uint32_t longest_kernel_us = 0;  ///< estimated; 0: unknown
   uint32_t contexts = 0;           ///< each has one compute channel group; 0 counts as 1
   bool capturing = false;
+  bool cannot_hold = false;       ///< libcorun.so found no way to keep the GPU busy
   std::vector<Nanos> new_bursts;  ///< burst durations since the last tick
 };
 

@@ -56,6 +56,7 @@ Json to_json(SessionId id, const SessionReading& reading) {
           {"longest_kernel_us", reading.longest_kernel_us},
           {"contexts", reading.contexts},
           {"capturing", reading.capturing},
+          {"cannot_hold", reading.cannot_hold},
           {"bursts_ns", std::move(bursts)}};
 }
 
@@ -187,6 +188,7 @@ Result<Tick> tick_of(const Json& json) {
     get(in, "longest_kernel_us", reading.longest_kernel_us);
     get(in, "contexts", reading.contexts);
     in.get("capturing", reading.capturing);
+    in.get("cannot_hold", reading.cannot_hold);
     const Json* bursts = in.find("bursts_ns");
     CORUN_TRY(in.status());
     CORUN_TRY(read_bursts(*bursts, reading.new_bursts));

@@ -31,7 +31,7 @@ class Deadline : public testing::Test {
 TEST_F(Deadline, StartsWithoutALeak) {
   EXPECT_EQ(node[1].close_permille, 1000U);
   EXPECT_EQ(node[1].gate, 0);
-  EXPECT_EQ(node[2].armed, 1U);
+  EXPECT_EQ(node[2].slice_us, 1U);
 }
 
 TEST_F(Deadline, RoomBelowTheTargetRaisesTheLeak) {

@@ -61,10 +61,32 @@ TEST(Priority, ALatencyCriticalSessionPreemptsTheOther) {
   EXPECT_EQ(node[1].slice_us, 1'000'000U);
   EXPECT_EQ(node[2].slice_us, 1U);
   EXPECT_EQ(node[1].gate, 0);
+  EXPECT_TRUE(node[1].hold);
   EXPECT_EQ(node[1].armed, 0U);
+  EXPECT_EQ(node[2].armed, 0U);  // it cannot get onto a held GPU
+  EXPECT_TRUE(node[2].turn_open);
+}
+
+TEST(Priority, WhereNothingCanHoldTheGpuGatesDo) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("train", kBestEffort));
+  node.state.sessions.at(1).last.cannot_hold = true;
+  node.tick(kMs, {1, 2});
+  EXPECT_FALSE(node[1].hold);
+  EXPECT_EQ(node[1].linger_us, 0U);
   EXPECT_EQ(node[2].armed, 1U);
   EXPECT_EQ(node[2].wait_every_us, 100U);
-  EXPECT_TRUE(node[2].turn_open);
+}
+
+TEST(Priority, SeveralOthersWaitForGatesThoughTheGpuIsHeld) {
+  Node node;
+  node.join(1, workload("serve", kCritical));
+  node.join(2, workload("train", kBestEffort));
+  node.join(3, workload("sweep", kBestEffort));
+  EXPECT_TRUE(node[1].hold);
+  EXPECT_EQ(node[2].armed & 1U, 1U);
+  EXPECT_EQ(node[3].armed & 1U, 1U);
 }
 
 Node beside_kernels_of(uint32_t longest_us) {
@@ -165,8 +187,9 @@ TEST(Priority, OthersWaitForEveryGate) {
   EXPECT_EQ(node[1].gate, 0);
   EXPECT_EQ(node[2].gate, 1);
   EXPECT_EQ(node[3].armed, 0b11U);
+  EXPECT_FALSE(node[1].hold || node[2].hold);  // each would wait for the other's linger
   node.leave(1);
-  EXPECT_EQ(node[3].armed, 0b10U);
+  EXPECT_EQ(node[3].armed & 0b01U, 0U);
   EXPECT_EQ(node[2].gate, 1);
 }
 
@@ -324,7 +347,7 @@ TEST(Priority, AClassChangedByTheOperatorActsAtOnce) {
   node.join(2, workload("b"));
   node.event(Changed{workload("a", kCritical)});
   EXPECT_EQ(node[1].gate, 0);
-  EXPECT_EQ(node[2].armed, 1U);
+  EXPECT_EQ(node[2].slice_us, 1U);
   node.event(Changed{workload("a", kBestEffort)});
   EXPECT_EQ(node[1].gate, -1);
   EXPECT_EQ(node[2].armed, 0U);

@@ -124,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"TooManyContexts",
                 R"({"at":1,"event":"tick","readings":[{"session":1,"launches":0,"gpu_time_ns":0,)"
                 R"("memory_bytes":0,"channel_groups":0,"longest_kernel_us":0,)"
-                R"("contexts":4294967296,"capturing":false,)"
+                R"("contexts":4294967296,"capturing":false,"cannot_hold":false,)"
                 R"("bursts_ns":[]}]})",
                 "key 'contexts'"}),
     [](const auto& test) { return std::string(test.param.name); });

@@ -17,7 +17,8 @@ TEST(NoPolicy, OrdersNothingAndTakesBackWhatWasOrdered) {
   Node node;
   node.join(1, workload("serve", ServiceClass::kLatencyCritical));
   node.join(2, workload("train", ServiceClass::kBestEffort));
-  ASSERT_NE(node[2].armed, 0U);
+  ASSERT_TRUE(node[1].hold);
+  ASSERT_EQ(node[2].slice_us, 1U);
   node.use(PolicyKind::kNone);
   node.join(3, workload("late"));
   for (const SessionId id : {1U, 2U, 3U}) {

@@ -179,6 +179,9 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
   if (device.burst.hold().wanted()) {
     device.burst.hold().prepare(machine.driver());
   }
+  if (device.burst.hold().state() == Hold::kImpossible) {
+    page.counters.flags.fetch_or(wire::kFlagCannotHold, std::memory_order_relaxed);
+  }
   if (device.burst.hold_if_due(machine.driver(), now_ns)) {
     page.counters.holds.fetch_add(1, std::memory_order_relaxed);
   }
