@@ -30,57 +30,57 @@ constexpr unsigned long request(unsigned number, size_t bytes) {
 
 /// NVOS64_PARAMETERS.
 struct Alloc {
-  uint32_t root;
-  uint32_t parent;
-  uint32_t object;  ///< in: the handle wanted, or 0; out: the handle
-  uint32_t object_class;
-  uint64_t parameters;
-  uint64_t rights;
-  uint32_t parameters_size;
-  uint32_t flags;
-  uint32_t status;
-  uint32_t reserved;
+  uint32_t root = 0;
+  uint32_t parent = 0;
+  uint32_t object = 0;  ///< in: the handle wanted, or 0; out: the handle
+  uint32_t object_class = 0;
+  uint64_t parameters = 0;
+  uint64_t rights = 0;
+  uint32_t parameters_size = 0;
+  uint32_t flags = 0;
+  uint32_t status = 0;
+  uint32_t reserved = 0;
 };
 static_assert(sizeof(Alloc) == 48 && offsetof(Alloc, status) == 40);
 
 /// NVOS21_PARAMETERS; the first four fields are those of Alloc.
 struct AllocShort {
-  uint32_t root;
-  uint32_t parent;
-  uint32_t object;
-  uint32_t object_class;
-  uint64_t parameters;
-  uint32_t parameters_size;
-  uint32_t status;
+  uint32_t root = 0;
+  uint32_t parent = 0;
+  uint32_t object = 0;
+  uint32_t object_class = 0;
+  uint64_t parameters = 0;
+  uint32_t parameters_size = 0;
+  uint32_t status = 0;
 };
 static_assert(sizeof(AllocShort) == 32 && offsetof(AllocShort, status) == 28);
 
 /// NVOS54_PARAMETERS.
 struct Control {
-  uint32_t client;
-  uint32_t object;
-  uint32_t command;
-  uint32_t flags;
-  uint64_t parameters;
-  uint32_t parameters_size;
-  uint32_t status;
+  uint32_t client = 0;
+  uint32_t object = 0;
+  uint32_t command = 0;
+  uint32_t flags = 0;
+  uint64_t parameters = 0;
+  uint32_t parameters_size = 0;
+  uint32_t status = 0;
 };
 static_assert(sizeof(Control) == 32 && offsetof(Control, status) == 28);
 
 /// NVOS00_PARAMETERS. Freeing the root frees all its objects.
 struct Free {
-  uint32_t root;
-  uint32_t parent;
-  uint32_t object;
-  uint32_t status;
+  uint32_t root = 0;
+  uint32_t parent = 0;
+  uint32_t object = 0;
+  uint32_t status = 0;
 };
 static_assert(sizeof(Free) == 16);
 
 /// nv_ioctl_xfer_t.
 struct Wrapped {
-  uint32_t number;
-  uint32_t size;
-  uint64_t argument;
+  uint32_t number = 0;
+  uint32_t size = 0;
+  uint64_t argument = 0;
 };
 static_assert(sizeof(Wrapped) == 16);
 
@@ -93,6 +93,21 @@ inline constexpr uint32_t kSetTimeslice = 0xa06c0103;        ///< uint64_t, micr
 inline constexpr uint32_t kGetTimeslice = 0xa06c0104;        ///< uint64_t, microseconds
 inline constexpr uint32_t kPreempt = 0xa06c0105;             ///< PreemptParameters
 inline constexpr uint32_t kSetInterleaveLevel = 0xa06c0107;  ///< privileged
+
+/// NV_CHANNEL_GROUP_ALLOCATION_PARAMETERS.
+struct ChannelGroupParameters {
+  uint32_t error_object = 0;
+  uint32_t ecc_error_object = 0;
+  uint32_t address_space = 0;
+  uint32_t engine = 0;  ///< NV2080_ENGINE_TYPE_...
+  uint32_t virtual_plugin = 0;
+};
+static_assert(sizeof(ChannelGroupParameters) == 20 &&
+              offsetof(ChannelGroupParameters, engine) == 12);
+/// NV2080_ENGINE_TYPE_GR0 to _GR7, and _COPY0; the other copy engines and the rest come after.
+inline constexpr uint32_t kFirstComputeEngine = 1;
+inline constexpr uint32_t kLastComputeEngine = 8;
+inline constexpr uint32_t kFirstCopyEngine = 9;
 
 struct ScheduleParameters {
   uint8_t enable;

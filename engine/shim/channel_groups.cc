@@ -22,56 +22,57 @@ bool for_kernels(uint64_t parameters) {
     return true;  // not said: rather one control too many
   }
   // NOLINTNEXTLINE(performance-no-int-to-ptr)
-  const auto group = copy_of<RmChannelGroupParameters>(reinterpret_cast<const void*>(parameters));
-  return group.engine <= kLastComputeEngine;
+  const auto group = copy_of<rm::ChannelGroupParameters>(reinterpret_cast<const void*>(parameters));
+  return group.engine <= rm::kLastComputeEngine;
 }
 
 }  // namespace
 
 bool ChannelGroups::of_interest(unsigned long request) {
-  if (_IOC_TYPE(request) != kRmType) {
+  if (_IOC_TYPE(request) != rm::kIoctlType) {
     return false;
   }
   const unsigned number = _IOC_NR(request);
-  return number == kRmFree || number == kRmControl || number == kRmAlloc || number == kRmWrapped;
+  return number == rm::kFreeNumber || number == rm::kControlNumber || number == rm::kAllocNumber ||
+         number == rm::kWrappedNumber;
 }
 
 bool ChannelGroups::on_ioctl(int fd, const FileIdentity& file, unsigned long request,
                              const void* arguments, int device, uint64_t now_ns) {
   unsigned number = _IOC_NR(request);
   size_t bytes = _IOC_SIZE(request);
-  if (number == kRmWrapped) {
-    if (bytes < sizeof(RmWrappedArgs)) {
+  if (number == rm::kWrappedNumber) {
+    if (bytes < sizeof(rm::Wrapped)) {
       return false;
     }
-    const auto wrapped = copy_of<RmWrappedArgs>(arguments);
+    const auto wrapped = copy_of<rm::Wrapped>(arguments);
     number = wrapped.number;
-    bytes = wrapped.bytes;
+    bytes = wrapped.size;
     // NOLINTNEXTLINE(performance-no-int-to-ptr)
-    arguments = reinterpret_cast<const void*>(wrapped.arguments);
+    arguments = reinterpret_cast<const void*>(wrapped.argument);
   }
   if (arguments == nullptr) {
     return false;
   }
-  if (number == kRmAlloc && bytes >= sizeof(RmAllocArgs)) {
-    const auto head = copy_of<RmAllocArgs>(arguments);
-    const bool with_rights = bytes >= sizeof(RmAllocRightsArgs);
-    if (head.object_class != kClassChannelGroup ||
-        (with_rights ? copy_of<RmAllocRightsArgs>(arguments).status : head.status) != 0 ||
+  if (number == rm::kAllocNumber && bytes >= sizeof(rm::AllocShort)) {
+    const auto head = copy_of<rm::AllocShort>(arguments);
+    const bool with_rights = bytes >= sizeof(rm::Alloc);
+    if (head.object_class != rm::kChannelGroupClass ||
+        (with_rights ? copy_of<rm::Alloc>(arguments).status : head.status) != 0 ||
         !for_kernels(head.parameters)) {
       return false;
     }
-    allocated(fd, file, head.client, head.parent, head.object, device);
+    allocated(fd, file, head.root, head.parent, head.object, device);
     return true;
   }
-  if (number == kRmControl && bytes >= sizeof(RmControlArgs)) {
-    const auto control = copy_of<RmControlArgs>(arguments);
-    return control.command == kControlSchedule && control.status == 0 &&
+  if (number == rm::kControlNumber && bytes >= sizeof(rm::Control)) {
+    const auto control = copy_of<rm::Control>(arguments);
+    return control.command == rm::kSchedule && control.status == 0 &&
            scheduled(control.client, control.object, now_ns);
   }
-  if (number == kRmFree && bytes >= sizeof(RmFreeArgs)) {
-    const auto gone = copy_of<RmFreeArgs>(arguments);
-    return gone.status == 0 && freed(gone.client, gone.object);
+  if (number == rm::kFreeNumber && bytes >= sizeof(rm::Free)) {
+    const auto gone = copy_of<rm::Free>(arguments);
+    return gone.status == 0 && freed(gone.root, gone.object);
   }
   return false;
 }

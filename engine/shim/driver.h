@@ -16,7 +16,8 @@ namespace corun::shim {
   X(ctx_pop, cuCtxPopCurrent_v2, (ContextHandle * context))                                        \
   X(device_uuid, cuDeviceGetUuid, (cuda::Uuid * uuid, Device device))                              \
   X(device_uuid_v2, cuDeviceGetUuid_v2, (cuda::Uuid * uuid, Device device))                        \
-  X(device_attribute, cuDeviceGetAttribute, (int* value, int attribute, Device device))            \
+  X(device_attribute, cuDeviceGetAttribute,                                                        \
+    (int* value, cuda::DeviceAttribute attribute, Device device))                                  \
   X(primary_state, cuDevicePrimaryCtxGetState, (Device device, unsigned* flags, int* active))      \
   X(host_register, cuMemHostRegister_v2, (void* memory, size_t bytes, unsigned flags))             \
   X(host_device_pointer, cuMemHostGetDevicePointer_v2,                                             \
@@ -26,7 +27,7 @@ namespace corun::shim {
   X(stream_write_value, cuStreamWriteValue32_v2,                                                   \
     (StreamHandle stream, DevicePtr address, uint32_t value, unsigned flags))                      \
   X(stream_batch_mem_op, cuStreamBatchMemOp_v2,                                                    \
-    (StreamHandle stream, unsigned count, WaitMemOp* operations, unsigned flags))                  \
+    (StreamHandle stream, unsigned count, cuda::BatchMemoryOp* operations, unsigned flags))        \
   X(stream_query, cuStreamQuery, (StreamHandle stream))                                            \
   X(stream_is_capturing, cuStreamIsCapturing, (StreamHandle stream, cuda::CaptureStatus * status)) \
   X(exchange_capture_mode, cuThreadExchangeStreamCaptureMode, (cuda::CaptureMode * mode))          \

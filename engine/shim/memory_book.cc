@@ -34,7 +34,7 @@ uint64_t multiply(uint64_t left, uint64_t right) {
 
 }  // namespace
 
-uint64_t array_bytes(const Array3dDescriptor& array, unsigned levels) {
+uint64_t array_bytes(const cuda::Array3dDescription& array, unsigned levels) {
   uint64_t width = array.width;
   uint64_t height = std::max<uint64_t>(array.height, 1);
   uint64_t depth = std::max<uint64_t>(array.depth, 1);

@@ -43,7 +43,7 @@ constexpr uint64_t round_up(uint64_t bytes, uint64_t granule) {
 }
 
 /// Bytes of an array; formats as in CUarray_format. `levels` of a mipmapped array, otherwise 1.
-uint64_t array_bytes(const Array3dDescriptor& array, unsigned levels);
+uint64_t array_bytes(const cuda::Array3dDescription& array, unsigned levels);
 
 class MemoryBook {
  public:

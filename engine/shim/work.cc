@@ -11,7 +11,7 @@ namespace {
 
 /// The legacy stream under its one name: null and CU_STREAM_LEGACY mean the same.
 StreamHandle one_name(StreamHandle stream) {
-  return reinterpret_cast<uintptr_t>(stream) == kLegacyStreamValue ? nullptr : stream;
+  return reinterpret_cast<uintptr_t>(stream) == cuda::kLegacyStreamValue ? nullptr : stream;
 }
 
 std::atomic<uint64_t>& counter_of(wire::Counters& counters, Operation::Kind kind) {
@@ -197,12 +197,12 @@ void Machine::wait_for_gates(Operation& operation, uint32_t armed) {
 }
 
 Code Machine::enqueue_waits(Pages& pages, StreamHandle stream, uint32_t armed) {
-  WaitMemOp waits[kWords] = {};
+  cuda::BatchMemoryOp waits[kWords] = {};
   unsigned count = 0;
   for (int word = 0; word < kWords; ++word) {
     const uint32_t bit = word == kTurnIndex ? wire::kArmedTurn : 1U << word;
     if ((armed & bit) != 0 && pages.words[word] != 0) {
-      waits[count].operation = kMemOpWaitValue32;
+      waits[count].type = cuda::BatchMemoryOpType::kWaitValue32;
       waits[count].address = pages.words[word];
       waits[count].value = wire::kOpen;
       waits[count].flags = cuda::kWaitValueEqual;
@@ -238,7 +238,7 @@ bool Machine::register_pages(Pages& pages) {
   const RelaxedCapture relaxed(*driver_);
   const auto map = [&](void* page, void* word, bool writable, DevicePtr* address) {
     const unsigned flags = cuda::kHostAllocPortable | cuda::kHostAllocDeviceMap |
-                           (writable ? 0 : kHostRegisterReadOnly);
+                           (writable ? 0 : cuda::kHostRegisterReadOnly);
     const Code code = driver_->host_register(page, wire::kPageBytes, flags);
     return (code == Code::kSuccess || code == Code::kHostMemoryAlreadyRegistered) &&
            driver_->host_device_pointer(address, word, 0) == Code::kSuccess;

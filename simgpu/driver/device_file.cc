@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <optional>
 
@@ -20,21 +19,8 @@ namespace {
 
 // Seen with a CUDA context on an H100: one group for kernels and four of copy engines.
 constexpr uint32_t kCopyGroups = 4;
-// Engine types of NVIDIA's published sources (class/cl2080.h): graphics and compute, first copy
-// engine.
-constexpr uint32_t kComputeEngine = 1;
-constexpr uint32_t kFirstCopyEngine = 9;
 constexpr uint32_t kFirstHandle = 0x5c000000;
 constexpr uint32_t kDeviceHandle = 0x5c0fffff;  // whose groups they are; itself never allocated
-
-/// NV_CHANNEL_GROUP_ALLOCATION_PARAMETERS; the address space names the context.
-struct GroupParameters {
-  uint32_t error_object = 0;
-  uint32_t ecc_error_object = 0;
-  uint32_t address_space = 0;
-  uint32_t engine = 0;
-  uint32_t virtual_plugin = 0;
-};
 
 std::atomic<int> own_fd{-1};
 /// The calling thread makes a device call of the driver itself, and holds Driver::mutex.
@@ -92,9 +78,9 @@ std::vector<uint32_t> DeviceFile::make_groups(uint32_t context) {
   std::vector<uint32_t> made;
   if (!open()) return made;
   for (uint32_t i = 0; i <= kCopyGroups; ++i) {
-    GroupParameters parameters;
-    parameters.address_space = context;
-    parameters.engine = i == 0 ? kComputeEngine : kFirstCopyEngine + i - 1;
+    rm::ChannelGroupParameters parameters;
+    parameters.address_space = context;  // names the context
+    parameters.engine = i == 0 ? rm::kFirstComputeEngine : rm::kFirstCopyEngine + i - 1;
     const uint32_t group =
         call_alloc(client_, kDeviceHandle, rm::kChannelGroupClass, &parameters, sizeof parameters);
     if (group == 0) break;
@@ -164,8 +150,11 @@ bool DeviceFile::answer_number(unsigned number, size_t size, void* argument) {
   }
   if (number == rm::kAllocNumber && size == sizeof(rm::AllocShort)) {
     auto& brief = *static_cast<rm::AllocShort*>(argument);
-    rm::Alloc call{};
-    std::memcpy(&call, &brief, offsetof(rm::AllocShort, status));
+    rm::Alloc call{.root = brief.root,
+                   .parent = brief.parent,
+                   .object = brief.object,
+                   .object_class = brief.object_class,
+                   .parameters = brief.parameters};
     call.parameters_size = brief.parameters_size;
     alloc(call);
     brief.object = call.object;
@@ -191,12 +180,12 @@ void DeviceFile::alloc(rm::Alloc& call) {
     call.status = rm::kInvalidClass;
   } else if (call.root != client_ || groups_.contains(call.object)) {
     call.status = rm::kInvalidObjectHandle;
-  } else if (call.parameters == 0 || call.parameters_size != sizeof(GroupParameters)) {
+  } else if (call.parameters == 0 || call.parameters_size != sizeof(rm::ChannelGroupParameters)) {
     call.status = rm::kInvalidArgument;
   } else {
-    const auto& parameters = *pointer<const GroupParameters>(call.parameters);
+    const auto& parameters = *pointer<const rm::ChannelGroupParameters>(call.parameters);
     groups_[call.object] = {.context = parameters.address_space,
-                            .kernels = parameters.engine == kComputeEngine};
+                            .kernels = parameters.engine == rm::kFirstComputeEngine};
   }
 }
 

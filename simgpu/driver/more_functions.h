@@ -3,96 +3,9 @@
 // https://docs.nvidia.com/cuda/cuda-driver-api/.
 #pragma once
 
-#include "core/abi/cuda.h"
+#include "core/abi/cuda_types.h"
 
 namespace corun::cuda {
-
-enum class BatchMemoryOpType : uint32_t {
-  kWaitValue32 = 1,
-  kWriteValue32 = 2,
-  kFlushRemoteWrites = 3,
-  kWaitValue64 = 4,
-  kWriteValue64 = 5,
-  kBarrier = 6,
-};
-
-/// CUstreamBatchMemOpParams, for the types that have an address.
-struct BatchMemoryOp {
-  BatchMemoryOpType type;
-  uint32_t reserved0;
-  DevicePtr address;
-  uint64_t value;
-  uint32_t flags;
-  uint32_t reserved1;
-  DevicePtr alias;
-  uint64_t reserved2;
-};
-static_assert(sizeof(BatchMemoryOp) == 48 && offsetof(BatchMemoryOp, flags) == 24);
-
-struct MemoryLocation {
-  int type;  ///< 1: device
-  int id;
-};
-inline constexpr int kLocationDevice = 1;
-
-/// CUmemAllocationProp.
-struct AllocationProperties {
-  int type;  ///< 1: pinned, the only one
-  int handle_types;
-  MemoryLocation location;
-  void* windows_attributes;
-  unsigned char flags[8];
-};
-static_assert(sizeof(AllocationProperties) == 32);
-inline constexpr int kAllocationPinned = 1;
-
-/// CUmemAccessDesc.
-struct AccessDescription {
-  MemoryLocation location;
-  int flags;  ///< 0 none, 1 read, 3 read and write
-};
-static_assert(sizeof(AccessDescription) == 12);
-
-/// CUmemPoolProps.
-struct PoolProperties {
-  int type;
-  int handle_types;
-  MemoryLocation location;
-  void* windows_attributes;
-  size_t most_bytes;
-  unsigned char reserved[56];
-};
-static_assert(sizeof(PoolProperties) == 88);
-
-/// CUmemPool_attribute: the release threshold, a uint64_t; those below it are int.
-enum class PoolAttribute : int {
-  kReuseFollowEvents = 1,
-  kReuseOpportunistic = 2,
-  kReuseDependencies = 3,
-  kReleaseThreshold = 4,
-};
-
-using ArrayHandle = struct ArrayObject*;
-
-/// CUDA_ARRAY_DESCRIPTOR.
-struct ArrayDescription {
-  size_t width;
-  size_t height;
-  unsigned format;
-  unsigned channels;
-};
-static_assert(sizeof(ArrayDescription) == 24);
-
-/// CUDA_ARRAY3D_DESCRIPTOR.
-struct Array3dDescription {
-  size_t width;
-  size_t height;
-  size_t depth;
-  unsigned format;
-  unsigned channels;
-  unsigned flags;
-};
-static_assert(sizeof(Array3dDescription) == 40);
 
 // X(name, exported symbol, CUDA version that brought it, parameters). A name with _v1 is what the
 // plain name meant before: cuGetProcAddress gives the newest meaning that is not newer than the

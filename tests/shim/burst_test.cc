@@ -299,18 +299,18 @@ TEST_F(BurstTest, ADestroyedContextEndsItsBursts) {
 
 TEST_F(BurstTest, BothNamesOfTheLegacyStreamAreOneStream) {
   // NOLINTNEXTLINE(performance-no-int-to-ptr)
-  launch(reinterpret_cast<StreamHandle>(kLegacyStreamValue));
+  launch(reinterpret_cast<StreamHandle>(cuda::kLegacyStreamValue));
   synchronise(nullptr);
   EXPECT_EQ(word(), wire::kOpen);
 }
 
 TEST_F(BurstTest, ThePerThreadStreamIsNotTheLegacyOne) {
   // NOLINTNEXTLINE(performance-no-int-to-ptr)
-  launch(reinterpret_cast<StreamHandle>(kPerThreadStreamValue));
+  launch(reinterpret_cast<StreamHandle>(cuda::kPerThreadStreamValue));
   synchronise(nullptr);
   EXPECT_EQ(word(), wire::kClosed);
   // NOLINTNEXTLINE(performance-no-int-to-ptr)
-  synchronise(reinterpret_cast<StreamHandle>(kPerThreadStreamValue));
+  synchronise(reinterpret_cast<StreamHandle>(cuda::kPerThreadStreamValue));
   EXPECT_EQ(word(), wire::kOpen);
 }
 

@@ -14,7 +14,7 @@ constexpr FileIdentity kFile{.device = 195, .inode = 7};
 
 template <class Arguments>
 unsigned long request(unsigned number) {
-  return _IOC(_IOC_READ | _IOC_WRITE, kRmType, number, sizeof(Arguments));
+  return rm::request(number, sizeof(Arguments));
 }
 
 class ChannelGroupsTest : public ::testing::Test {
@@ -24,20 +24,21 @@ class ChannelGroupsTest : public ::testing::Test {
     return groups.on_ioctl(9, kFile, request<Arguments>(number), &arguments, 0, kNow);
   }
   bool allocate(uint32_t object, uint32_t status = 0) {
-    return call(kRmAlloc, RmAllocRightsArgs{.client = kClient,
+    return call(rm::kAllocNumber, rm::Alloc{.root = kClient,
                                             .parent = kParent,
                                             .object = object,
-                                            .object_class = kClassChannelGroup,
+                                            .object_class = rm::kChannelGroupClass,
                                             .status = status});
   }
   bool schedule(uint32_t object, uint32_t status = 0) {
     return call(
-        kRmControl,
-        RmControlArgs{
-            .client = kClient, .object = object, .command = kControlSchedule, .status = status});
+        rm::kControlNumber,
+        rm::Control{
+            .client = kClient, .object = object, .command = rm::kSchedule, .status = status});
   }
   bool free(uint32_t object, uint32_t client = kClient) {
-    return call(kRmFree, RmFreeArgs{.client = client, .parent = 0, .object = object, .status = 0});
+    return call(rm::kFreeNumber,
+                rm::Free{.root = client, .parent = 0, .object = object, .status = 0});
   }
   ChannelGroup only() {
     ChannelGroup group;
@@ -57,25 +58,26 @@ TEST_F(ChannelGroupsTest, AnAllocationWithRightsMakesAGroup) {
 }
 
 TEST_F(ChannelGroupsTest, TheShortFormMakesAGroup) {
-  EXPECT_TRUE(call(
-      kRmAlloc,
-      RmAllocArgs{
-          .client = kClient, .parent = kParent, .object = 11, .object_class = kClassChannelGroup}));
+  EXPECT_TRUE(call(rm::kAllocNumber, rm::AllocShort{.root = kClient,
+                                                    .parent = kParent,
+                                                    .object = 11,
+                                                    .object_class = rm::kChannelGroupClass}));
   EXPECT_EQ(groups.count(), 1);
 }
 
 TEST_F(ChannelGroupsTest, TheWrappedFormMakesAGroup) {
-  const RmAllocRightsArgs inner{
-      .client = kClient, .object = 11, .object_class = kClassChannelGroup};
-  EXPECT_TRUE(call(kRmWrapped, RmWrappedArgs{.number = kRmAlloc,
-                                             .bytes = sizeof inner,
-                                             .arguments = reinterpret_cast<uint64_t>(&inner)}));
+  const rm::Alloc inner{.root = kClient, .object = 11, .object_class = rm::kChannelGroupClass};
+  EXPECT_TRUE(
+      call(rm::kWrappedNumber, rm::Wrapped{.number = rm::kAllocNumber,
+                                           .size = sizeof inner,
+                                           .argument = reinterpret_cast<uint64_t>(&inner)}));
   EXPECT_EQ(groups.count(), 1);
 }
 
 TEST_F(ChannelGroupsTest, AFailedAllocationOrAnotherClassMakesNone) {
   EXPECT_FALSE(allocate(11, 0x22));
-  EXPECT_FALSE(call(kRmAlloc, RmAllocArgs{.client = kClient, .object = 12, .object_class = 0x80}));
+  EXPECT_FALSE(
+      call(rm::kAllocNumber, rm::AllocShort{.root = kClient, .object = 12, .object_class = 0x80}));
   EXPECT_EQ(groups.count(), 0);
 }
 
@@ -83,21 +85,21 @@ TEST_F(ChannelGroupsTest, GroupsOfCopyEnginesAreLeftAlone) {
   for (const auto& [engine, counted] :
        {std::pair{0U, true}, {1U, true}, {8U, true}, {9U, false}, {11U, false}}) {
     groups.reset();
-    const RmChannelGroupParameters parameters{.engine = engine};
-    call(kRmAlloc, RmAllocArgs{.client = kClient,
-                               .object = 11,
-                               .object_class = kClassChannelGroup,
-                               .parameters = reinterpret_cast<uint64_t>(&parameters)});
+    const rm::ChannelGroupParameters parameters{.engine = engine};
+    call(rm::kAllocNumber, rm::AllocShort{.root = kClient,
+                                          .object = 11,
+                                          .object_class = rm::kChannelGroupClass,
+                                          .parameters = reinterpret_cast<uint64_t>(&parameters)});
     EXPECT_EQ(groups.count(), counted ? 1 : 0) << engine;
   }
 }
 
 TEST_F(ChannelGroupsTest, ShortOrWildArgumentsMakeNone) {
-  const RmWrappedArgs nowhere{.number = kRmAlloc, .bytes = 48, .arguments = 0};
-  EXPECT_FALSE(call(kRmWrapped, nowhere));
-  const RmFreeArgs small{.client = kClient, .parent = 0, .object = 0, .status = 0};
-  EXPECT_FALSE(call(kRmAlloc, small));
-  EXPECT_FALSE(call(kRmControl, small));
+  const rm::Wrapped nowhere{.number = rm::kAllocNumber, .size = 48, .argument = 0};
+  EXPECT_FALSE(call(rm::kWrappedNumber, nowhere));
+  const rm::Free small{.root = kClient, .parent = 0, .object = 0, .status = 0};
+  EXPECT_FALSE(call(rm::kAllocNumber, small));
+  EXPECT_FALSE(call(rm::kControlNumber, small));
 }
 
 TEST_F(ChannelGroupsTest, EndsWithItsObjectItsParentOrItsClient) {
@@ -152,9 +154,9 @@ TEST_F(ChannelGroupsTest, AFullTableKeepsWhatItHas) {
 }
 
 TEST(OfInterest, IsDecidedByTypeAndNumber) {
-  EXPECT_TRUE(ChannelGroups::of_interest(request<RmAllocArgs>(kRmAlloc)));
-  EXPECT_FALSE(ChannelGroups::of_interest(request<RmAllocArgs>(0x27)));
-  EXPECT_FALSE(ChannelGroups::of_interest(_IOC(_IOC_READ, 'T', kRmAlloc, 32)));
+  EXPECT_TRUE(ChannelGroups::of_interest(request<rm::AllocShort>(rm::kAllocNumber)));
+  EXPECT_FALSE(ChannelGroups::of_interest(request<rm::AllocShort>(0x27)));
+  EXPECT_FALSE(ChannelGroups::of_interest(_IOC(_IOC_READ, 'T', rm::kAllocNumber, 32)));
 }
 
 }  // namespace

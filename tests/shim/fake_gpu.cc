@@ -27,8 +27,8 @@ void fill_waits(Driver& driver) {
   driver.stream_wait_value = [](StreamHandle stream, DevicePtr address, uint32_t, unsigned) {
     return record_wait(stream, address);
   };
-  driver.stream_batch_mem_op = [](StreamHandle stream, unsigned count, WaitMemOp* operations,
-                                  unsigned) {
+  driver.stream_batch_mem_op = [](StreamHandle stream, unsigned count,
+                                  cuda::BatchMemoryOp* operations, unsigned) {
     ++alive->batches;
     for (unsigned i = 0; i < count; ++i) {
       record_wait(stream, operations[i].address);

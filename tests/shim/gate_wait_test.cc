@@ -70,7 +70,7 @@ TEST_F(GateWaitTest, ReadOnlyPagesAreRegisteredReadOnly) {
   shared.pages.gate_writable[0] = false;
   shared.page.hot.armed = 1;
   work(stream(1), 1000);
-  EXPECT_EQ(gpu.registrations[0], 3U | kHostRegisterReadOnly);
+  EXPECT_EQ(gpu.registrations[0], 3U | cuda::kHostRegisterReadOnly);
   EXPECT_EQ(gpu.registrations[1], 3U);
 }
 

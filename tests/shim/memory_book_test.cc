@@ -89,19 +89,19 @@ TEST(RoundUp, SaturatesInsteadOfWrapping) {
 }
 
 TEST(ArrayBytes, FollowShapeFormatAndLevels) {
-  const Array3dDescriptor plane{
+  const cuda::Array3dDescription plane{
       .width = 64, .height = 32, .depth = 0, .format = 0x20, .channels = 4, .flags = 0};
   EXPECT_EQ(array_bytes(plane, 1), 64U * 32 * 4 * 4);
   EXPECT_EQ(array_bytes(plane, 2), 64U * 32 * 16 + 32U * 16 * 16);
-  const Array3dDescriptor line{
+  const cuda::Array3dDescription line{
       .width = 10, .height = 0, .depth = 0, .format = 0x01, .channels = 1, .flags = 0};
   EXPECT_EQ(array_bytes(line, 1), 10U);
-  const Array3dDescriptor huge{.width = SIZE_MAX,
-                               .height = SIZE_MAX,
-                               .depth = SIZE_MAX,
-                               .format = 0x20,
-                               .channels = 4,
-                               .flags = 0};
+  const cuda::Array3dDescription huge{.width = SIZE_MAX,
+                                      .height = SIZE_MAX,
+                                      .depth = SIZE_MAX,
+                                      .format = 0x20,
+                                      .channels = 4,
+                                      .flags = 0};
   EXPECT_EQ(array_bytes(huge, 1), UINT64_MAX);
 }
 

@@ -63,7 +63,7 @@ int slot_of_address(const char* name, const void* address, int version, uint64_t
   if (!any || exported_by_a_variant(name, address, exported_at)) {
     return -1;
   }
-  const bool per_thread = (flags & kProcAddressPerThread) != 0;
+  const bool per_thread = (flags & cuda::kProcAddressPerThread) != 0;
   int best = -1;
   bool best_fits = false;
   for (int slot = 0; slot < kSlots; ++slot) {

@@ -138,12 +138,13 @@ Code mem_free_async(DevicePtr address, StreamHandle stream) {
 }
 
 template <Slot kSlot, DefaultStream>
-Code mem_create(AllocationHandle* handle, size_t bytes, const AllocationProperties* properties,
-                unsigned long long flags) {
+Code mem_create(AllocationHandle* handle, size_t bytes,
+                const cuda::AllocationProperties* properties, unsigned long long flags) {
   // Host memory by the same call is nobody's device memory (its location id means something else).
-  const bool on_device = properties != nullptr && properties->location_type == kLocationDevice;
+  const bool on_device =
+      properties != nullptr && properties->location.type == cuda::kLocationDevice;
   DeviceState* device =
-      on_device && counted() != nullptr ? machine.of_device(properties->location_id) : nullptr;
+      on_device && counted() != nullptr ? machine.of_device(properties->location.id) : nullptr;
   Request request(device, bytes, kPhysicalGranule);
   return request.refused() ? Code::kOutOfMemory
                            : request.done(next<kSlot>(handle, bytes, properties, flags),
@@ -199,7 +200,7 @@ Code mem_unmap(DevicePtr address, size_t bytes) {
 }
 
 template <Slot kSlot, DefaultStream>
-Code array_create(ArrayHandle* array, const ArrayDescriptor* descriptor) {
+Code array_create(ArrayHandle* array, const cuda::ArrayDescription* descriptor) {
   DeviceState* device = descriptor != nullptr ? counted() : nullptr;
   uint64_t bytes = 0;
   if (descriptor != nullptr) {
@@ -218,7 +219,7 @@ Code array_create(ArrayHandle* array, const ArrayDescriptor* descriptor) {
 }
 
 template <Slot kSlot, DefaultStream>
-Code array_3d_create(ArrayHandle* array, const Array3dDescriptor* descriptor) {
+Code array_3d_create(ArrayHandle* array, const cuda::Array3dDescription* descriptor) {
   DeviceState* device = descriptor != nullptr ? counted() : nullptr;
   const uint64_t bytes = descriptor != nullptr ? array_bytes(*descriptor, 1) : 0;
   Request request(device, bytes, kAllocationGranule);
@@ -234,7 +235,7 @@ Code array_destroy(ArrayHandle array) {
 }
 
 template <Slot kSlot, DefaultStream>
-Code mipmapped_create(MipmappedArrayHandle* array, const Array3dDescriptor* descriptor,
+Code mipmapped_create(MipmappedArrayHandle* array, const cuda::Array3dDescription* descriptor,
                       unsigned levels) {
   DeviceState* device = descriptor != nullptr ? counted() : nullptr;
   const uint64_t bytes = descriptor != nullptr ? array_bytes(*descriptor, levels) : 0;
@@ -252,7 +253,7 @@ Code mipmapped_destroy(MipmappedArrayHandle array) {
 
 /// The size is known only when it is open; what passes the limit is closed again.
 template <Slot kSlot, DefaultStream>
-Code ipc_open(DevicePtr* address, IpcMemoryHandle handle, unsigned flags) {
+Code ipc_open(DevicePtr* address, cuda::IpcMemoryHandle handle, unsigned flags) {
   const Code code = next<kSlot>(address, handle, flags);
   DeviceState* device = code == Code::kSuccess && address != nullptr ? counted() : nullptr;
   if (device == nullptr || machine.book().add_reference(MemoryKind::kIpc, *address)) {
@@ -282,7 +283,8 @@ Code ipc_close(DevicePtr address) {
 }
 
 template <Slot kSlot, DefaultStream>
-Code external_import(ExternalMemoryHandle* memory, const ExternalMemoryDescriptor* descriptor) {
+Code external_import(ExternalMemoryHandle* memory,
+                     const cuda::ExternalMemoryDescription* descriptor) {
   DeviceState* device = descriptor != nullptr ? counted() : nullptr;
   Request request(device, descriptor != nullptr ? descriptor->size : 0, kAllocationGranule);
   return request.refused() ? Code::kOutOfMemory

@@ -91,7 +91,8 @@ wire::JoinRequest make_request(const Machine& machine, const DeviceState& device
   int read_only = 0;
   const auto attribute = machine.driver().device_attribute;
   if (attribute != nullptr &&
-      attribute(&read_only, kAttributeReadOnlyRegister, device.ordinal) == Code::kSuccess &&
+      attribute(&read_only, cuda::DeviceAttribute::kReadOnlyHostRegisterSupported,
+                device.ordinal) == Code::kSuccess &&
       read_only == 1) {
     request.flags |= wire::kJoinReadOnlyGates;
   }

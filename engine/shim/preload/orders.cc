@@ -19,14 +19,14 @@ bool control(const ChannelGroup& group, uint32_t command, void* parameters, uint
     machine.groups().forget(group);  // its descriptor was closed, and the group with it
     return false;
   }
-  RmControlArgs arguments = {};
+  rm::Control arguments;
   arguments.client = group.client;
   arguments.object = group.object;
   arguments.command = command;
   arguments.parameters = reinterpret_cast<uint64_t>(parameters);
-  arguments.parameter_bytes = bytes;
-  const int result = next_ioctl()(
-      group.fd, _IOC(_IOC_READ | _IOC_WRITE, kRmType, kRmControl, sizeof arguments), &arguments);
+  arguments.parameters_size = bytes;
+  const int result =
+      next_ioctl()(group.fd, rm::request(rm::kControlNumber, sizeof arguments), &arguments);
   return result == 0 && arguments.status == 0;
 }
 
@@ -44,7 +44,7 @@ uint64_t set_slices(DeviceState& device, uint32_t wanted_us, uint64_t now_ns) {
     const uint64_t due = slice_due_ns(groups[i], wanted_us);
     if (due != 0 && due <= now_ns) {
       uint64_t slice_us = wanted_us;
-      const bool accepted = control(groups[i], kControlSetTimeslice, &slice_us, sizeof slice_us);
+      const bool accepted = control(groups[i], rm::kSetTimeslice, &slice_us, sizeof slice_us);
       machine.groups().slice_was_set(groups[i], wanted_us, accepted);
       counters.slice_sets.fetch_add(1, std::memory_order_relaxed);
       if (!accepted) {
@@ -79,9 +79,9 @@ void preempt(DeviceState& device) {
   const int count =
       machine.groups().list(device.ordinal, machine.device_count() == 1, groups, kMaxChannelGroups);
   for (int i = 0; i < count; ++i) {
-    RmPreemptParameters parameters = {};
+    rm::PreemptParameters parameters = {};
     parameters.wait = kPreemptWaits ? 1 : 0;
-    if (control(groups[i], kControlPreempt, &parameters, sizeof parameters)) {
+    if (control(groups[i], rm::kPreempt, &parameters, sizeof parameters)) {
       device.joined->session->counters.preemptions.fetch_add(1, std::memory_order_relaxed);
     }
   }

@@ -25,7 +25,7 @@ StreamHandle named(StreamHandle stream) {
     return stream;
   }
   // NOLINTNEXTLINE(performance-no-int-to-ptr)
-  return reinterpret_cast<StreamHandle>(kPerThreadStreamValue);
+  return reinterpret_cast<StreamHandle>(cuda::kPerThreadStreamValue);
 }
 
 /// Whether a hook has anything to do: not where it was called from inside another one.

@@ -25,7 +25,6 @@ extern "C" int cuLaunchKernel(void*, unsigned, unsigned, unsigned, unsigned, uns
 
 namespace {
 
-namespace shim = corun::shim;
 std::string via;
 void* library = nullptr;
 std::vector<unsigned long> held;
@@ -107,30 +106,30 @@ int allocate(const std::string& kind, unsigned long bytes, unsigned long* addres
     return get<int (*)(L*, L, void*, void*)>("cuMemAllocFromPoolAsync")(address, bytes, nullptr,
                                                                         nullptr);
   }
-  const shim::AllocationProperties properties{.type = 1,
-                                              .handle_types = 0,
-                                              .location_type = kind == "host-create" ? 3 : 1,
-                                              .location_id = kind == "host-create" ? 77 : 0};
+  corun::cuda::AllocationProperties properties{};
+  properties.type = corun::cuda::kAllocationPinned;
+  properties.location = {.type = kind == "host-create" ? 3 : corun::cuda::kLocationDevice,
+                         .id = kind == "host-create" ? 77 : 0};
   if (kind == "create" || kind == "host-create") {
     return get<int (*)(L*, L, const void*, L)>("cuMemCreate")(address, bytes, &properties, 0);
   }
-  const shim::ArrayDescriptor flat{
+  const corun::cuda::ArrayDescription flat{
       .width = 1024, .height = bytes / 4096, .format = 0x20, .channels = 1};
   if (kind == "array") return get<int (*)(L*, const void*)>("cuArrayCreate")(address, &flat);
-  const shim::Array3dDescriptor deep{
+  const corun::cuda::Array3dDescription deep{
       .width = 1024, .height = bytes / 4096, .depth = 1, .format = 0x20, .channels = 1, .flags = 0};
   if (kind == "array3d") return get<int (*)(L*, const void*)>("cuArray3DCreate")(address, &deep);
   if (kind == "mipmapped") {
     return get<int (*)(L*, const void*, unsigned)>("cuMipmappedArrayCreate")(address, &deep, 1);
   }
-  const shim::ExternalMemoryDescriptor external{.type = 1, .handle = {}, .size = bytes};
+  const corun::cuda::ExternalMemoryDescription external{.type = 1, .handle = {}, .size = bytes};
   if (kind == "external")
     return get<int (*)(L*, const void*)>("cuImportExternalMemory")(address, &external);
   if (kind == "ipc") {
-    shim::IpcMemoryHandle handle{};
+    corun::cuda::IpcMemoryHandle handle{};
     handle.bytes[0] = static_cast<char>(bytes);
-    return get<int (*)(L*, shim::IpcMemoryHandle, unsigned)>("cuIpcOpenMemHandle")(address, handle,
-                                                                                   0);
+    return get<int (*)(L*, corun::cuda::IpcMemoryHandle, unsigned)>("cuIpcOpenMemHandle")(
+        address, handle, 0);
   }
   return -1;
 }
@@ -156,22 +155,23 @@ int release(const std::string& kind, unsigned long address) {
 
 /// Allocates and schedules a channel group as libcuda does; wrapped: in the form for large calls.
 int make_group(int fd, unsigned object, bool wrapped) {
-  shim::RmAllocRightsArgs alloc{};
-  alloc.client = 0xC1;
+  corun::rm::Alloc alloc{};
+  alloc.root = 0xC1;
   alloc.parent = 0xDE;
   alloc.object = object;
-  alloc.object_class = shim::kClassChannelGroup;
-  unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, 'F', shim::kRmAlloc, sizeof alloc);
-  shim::RmWrappedArgs large{shim::kRmAlloc, sizeof alloc, reinterpret_cast<uint64_t>(&alloc)};
+  alloc.object_class = corun::rm::kChannelGroupClass;
+  unsigned long request = corun::rm::request(corun::rm::kAllocNumber, sizeof alloc);
+  corun::rm::Wrapped large{corun::rm::kAllocNumber, sizeof alloc,
+                           reinterpret_cast<uint64_t>(&alloc)};
   if (wrapped) {
-    request = _IOC(_IOC_READ | _IOC_WRITE, 'F', shim::kRmWrapped, sizeof large);
+    request = corun::rm::request(corun::rm::kWrappedNumber, sizeof large);
   }
   int code = ioctl(fd, request, wrapped ? static_cast<void*>(&large) : &alloc);
-  shim::RmControlArgs control{};
+  corun::rm::Control control{};
   control.client = 0xC1;
   control.object = object;
-  control.command = shim::kControlSchedule;
-  code |= ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, 'F', shim::kRmControl, sizeof control), &control);
+  control.command = corun::rm::kSchedule;
+  code |= ioctl(fd, corun::rm::request(corun::rm::kControlNumber, sizeof control), &control);
   return code;
 }
 

@@ -11,7 +11,6 @@
 
 namespace {
 
-using corun::shim::RmControlArgs;
 using Launch = int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                        void*, void**, void**);
 using Dlsym = void* (*)(void*, const char*);
@@ -61,18 +60,18 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
   va_start(rest, request);
   void* argument = va_arg(rest, void*);
   va_end(rest);
-  if (_IOC_TYPE(request) == corun::shim::kRmType) {
-    RmControlArgs control{};
-    if (_IOC_NR(request) == corun::shim::kRmControl) {
+  if (_IOC_TYPE(request) == corun::rm::kIoctlType) {
+    corun::rm::Control control{};
+    if (_IOC_NR(request) == corun::rm::kControlNumber) {
       memcpy(&control, argument, sizeof control);
     }
-    if (control.command == corun::shim::kControlSetTimeslice) {
+    if (control.command == corun::rm::kSetTimeslice) {
       uint64_t slice = 0;
       // NOLINTNEXTLINE(performance-no-int-to-ptr)
       memcpy(&slice, reinterpret_cast<void*>(control.parameters), sizeof slice);
       __atomic_store_n(&last_slice, slice, __ATOMIC_SEQ_CST);
       __atomic_fetch_add(&slices, 1, __ATOMIC_SEQ_CST);
-    } else if (control.command == corun::shim::kControlPreempt) {
+    } else if (control.command == corun::rm::kPreempt) {
       __atomic_fetch_add(&preempts, 1, __ATOMIC_SEQ_CST);
     }
     return 0;

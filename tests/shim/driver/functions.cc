@@ -144,7 +144,7 @@ int cuArrayCreate_v2(unsigned long* array, const void*) { return give(array); }
 int cuArray3DCreate_v2(unsigned long* array, const void*) { return give(array); }
 int cuMipmappedArrayCreate(unsigned long* array, const void*, unsigned) { return give(array); }
 int cuImportExternalMemory(unsigned long* memory, const void*) { return give(memory); }
-int cuIpcOpenMemHandle_v2(unsigned long* address, corun::shim::IpcMemoryHandle handle, unsigned) {
+int cuIpcOpenMemHandle_v2(unsigned long* address, corun::cuda::IpcMemoryHandle handle, unsigned) {
   // One address a handle, however often it is opened.
   *address = 0x600000000 + static_cast<unsigned char>(handle.bytes[0]) * 0x1000000UL;
   return 0;
