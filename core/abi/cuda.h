@@ -79,6 +79,8 @@ inline constexpr int kAbiVersion = 11080;
   X(kStreamCaptureWrongThread, 908, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD",                    \
     "the capture was begun by another thread")                                                   \
   X(kTimeout, 909, "CUDA_ERROR_TIMEOUT", "timed out")                                            \
+  X(kGraphExecUpdateFailure, 910, "CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE",                        \
+    "the executable graph cannot take over this graph")                                          \
   X(kUnknown, 999, "CUDA_ERROR_UNKNOWN", "unknown error")
 
 /// Outcome of a driver call. Values outside the table occur: drivers are newer than it.

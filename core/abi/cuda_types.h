@@ -125,4 +125,114 @@ struct IpcMemoryHandle {
   char bytes[64];
 };
 
+// --- graphs ---
+
+/// CUgraphNodeType.
+enum class GraphNodeType : int {
+  kKernel = 0,
+  kMemcpy = 1,
+  kMemset = 2,
+  kHost = 3,
+  kChildGraph = 4,
+  kEmpty = 5,
+  kWaitEvent = 6,
+  kRecordEvent = 7,
+  kSignalSemaphores = 8,
+  kWaitSemaphores = 9,
+  kMemoryAlloc = 10,
+  kMemoryFree = 11,
+  kBatchMemoryOp = 12,
+  kConditional = 13,
+};
+
+/// CUDA_KERNEL_NODE_PARAMS_v2. The first version ends before `kernel`.
+struct KernelNodeParams {
+  FunctionHandle function;
+  unsigned grid_x, grid_y, grid_z;
+  unsigned block_x, block_y, block_z;
+  unsigned dynamic_shared_bytes;
+  void** parameters;
+  void** extra;
+  KernelHandle kernel;  ///< counts where `function` is null
+  ContextHandle context;
+};
+static_assert(sizeof(KernelNodeParams) == 72 && offsetof(KernelNodeParams, kernel) == 56);
+
+/// CUmemorytype.
+enum class MemoryType : int { kHost = 1, kDevice = 2, kArray = 3, kUnified = 4 };
+
+/// One side of a Memcpy3d.
+struct Memcpy3dSide {
+  size_t x_bytes, y, z, level;
+  MemoryType type;
+  void* host;
+  DevicePtr device;
+  ArrayHandle array;
+  void* reserved;
+  size_t pitch, height;
+};
+static_assert(sizeof(Memcpy3dSide) == 88 && offsetof(Memcpy3dSide, device) == 48);
+
+/// CUDA_MEMCPY3D.
+struct Memcpy3d {
+  Memcpy3dSide from;
+  Memcpy3dSide to;
+  size_t width_bytes, height, depth;
+};
+static_assert(sizeof(Memcpy3d) == 200);
+
+/// CUDA_MEMSET_NODE_PARAMS.
+struct MemsetNodeParams {
+  DevicePtr to;
+  size_t pitch;
+  unsigned value;
+  unsigned element_bytes;
+  size_t width;  ///< elements of a row
+  size_t height;
+};
+static_assert(sizeof(MemsetNodeParams) == 40);
+
+/// CUDA_BATCH_MEM_OP_NODE_PARAMS.
+struct BatchMemoryOpNodeParams {
+  ContextHandle context;
+  unsigned count;
+  BatchMemoryOp* operations;
+  unsigned flags;
+};
+static_assert(sizeof(BatchMemoryOpNodeParams) == 32);
+
+// Flags of cuGraphInstantiateWithFlags.
+inline constexpr uint64_t kGraphAutoFree = 1;
+inline constexpr uint64_t kGraphUpload = 2;
+inline constexpr uint64_t kGraphDeviceLaunch = 4;
+inline constexpr uint64_t kGraphNodePriority = 8;
+
+/// CUDA_GRAPH_INSTANTIATE_PARAMS.
+struct GraphInstantiateParams {
+  uint64_t flags;
+  StreamHandle upload_stream;
+  GraphNodeHandle error_node;
+  int result;
+};
+static_assert(sizeof(GraphInstantiateParams) == 32);
+
+/// CUgraphExecUpdateResult.
+enum class GraphUpdateResult : int {
+  kSuccess = 0,
+  kError = 1,
+  kTopologyChanged = 2,
+  kNodeTypeChanged = 3,
+  kFunctionChanged = 4,
+  kParametersChanged = 5,
+  kNotSupported = 6,
+};
+
+/// CUgraphExecUpdateResultInfo.
+struct GraphUpdateInfo {
+  GraphUpdateResult result;
+  GraphNodeHandle error_node;
+  GraphNodeHandle error_from;
+};
+static_assert(sizeof(GraphUpdateInfo) == 24);
+
 }  // namespace corun::cuda

@@ -1,125 +1,205 @@
-// Stream capture and graphs. A graph's nodes run one after another, in the order of their capture.
+// Executable graphs. A graph's nodes run one after another, each behind what it waits for and
+// otherwise in the order in which they were added.
 #include "simgpu/driver/api.h"
-#include "simgpu/driver/driver.h"
+#include "simgpu/driver/graph.h"
+#include "simgpu/driver/graph_exec.h"
 
-namespace corun::simgpu::driver::api {
+namespace corun::simgpu::driver {
 
 namespace {
 
-/// Sends the graph to the server, node by node. `id` becomes the server's name of it.
-Code upload(Driver& driver, const Context& context, const std::vector<Node>& nodes, uint32_t* id) {
+/// Sends the work to the server, one by one. `id` becomes the server's name of it.
+cuda::Code upload(Driver& driver, const Context& context, const std::vector<Node>& nodes,
+                  uint32_t* id) {
   wire::GraphCreate create;
   create.context = context.id;
   create.nodes = static_cast<uint32_t>(nodes.size());
   const auto created = driver.call(wire::Type::kGraphCreate, create);
-  if (!created) return Code::kUnknown;
+  if (!created) return cuda::Code::kUnknown;
   if (created->code != wire::Code::kOk) return to_cuda(created->code);
   *id = created->count;
   for (const Node& node : nodes) {
     wire::GraphNode message;
     message.graph = *id;
     message.op = node.op;
+    message.op.param_bytes = static_cast<uint32_t>(node.params.size());
     driver.post(wire::Type::kGraphNode, message, node.params);
   }
   wire::IdCall finish;
   finish.id = *id;
   const auto finished = driver.call(wire::Type::kGraphFinish, finish);
-  return finished ? to_cuda(finished->code) : Code::kUnknown;
+  return finished ? to_cuda(finished->code) : cuda::Code::kUnknown;
 }
 
-bool has_host_function(const std::vector<Node>& nodes) {
-  for (const Node& node : nodes) {
-    if (node.op.kind == wire::OpKind::kHost) return true;
-  }
-  return false;
+void drop_upload(Driver& driver, const GraphExec& exec) {
+  if (exec.id == 0) return;
+  wire::IdCall message;
+  message.id = exec.id;
+  driver.post(wire::Type::kGraphDestroy, message);
 }
 
 }  // namespace
 
-Code cuStreamBeginCapture(StreamHandle handle, CaptureMode mode) {
-  Entered call;
-  if (call.code() != Code::kSuccess) return call.code();
-  Stream* stream = call.driver.stream(*call.context, handle);
-  if (stream == nullptr) return Code::kInvalidHandle;
-  if (stream == &call.context->legacy) return Code::kStreamCaptureUnsupported;
-  if (stream->capture) return Code::kIllegalState;
-  stream->capture = std::make_shared<Capture>();
-  stream->capture->origin = stream;
-  stream->capture->mode = mode;
-  stream->capture->thread = std::this_thread::get_id();
-  stream->capture->streams.insert(stream);
-  return Code::kSuccess;
-}
-
-Code cuStreamEndCapture(StreamHandle handle, GraphHandle* graph) {
-  if (graph == nullptr) return Code::kInvalidValue;
-  *graph = nullptr;
-  Entered call;
-  if (call.code() != Code::kSuccess) return call.code();
-  Stream* stream = call.driver.stream(*call.context, handle);
-  if (stream == nullptr) return Code::kInvalidHandle;
-  const std::shared_ptr<Capture> capture = stream->capture;
-  if (!capture || capture->origin != stream) return Code::kIllegalState;
-  if (capture->mode != CaptureMode::kRelaxed && capture->thread != std::this_thread::get_id()) {
-    return Code::kStreamCaptureWrongThread;
+std::vector<GraphExec::Part> parts_of(const std::vector<GraphNode*>& order) {
+  std::vector<GraphExec::Part> parts;
+  for (const GraphNode* node : order) {
+    parts.push_back({.node = node, .type = node->type, .work = node->work, .enabled = true});
   }
-  for (Stream* one : capture->streams) one->capture.reset();
-  if (capture->invalid) return Code::kStreamCaptureInvalidated;
-  auto made = std::make_unique<Graph>();
-  made->nodes = std::move(capture->nodes);
-  *graph = reinterpret_cast<GraphHandle>(made.get());
-  call.driver.graphs.insert(made.release());
-  return Code::kSuccess;
+  return parts;
 }
 
-Code cuStreamIsCapturing(StreamHandle handle, CaptureStatus* status) {
-  if (status == nullptr) return Code::kInvalidValue;
-  Entered call;
-  if (call.code() != Code::kSuccess) return call.code();
-  const Stream* stream = call.driver.stream(*call.context, handle);
-  if (stream == nullptr) return Code::kInvalidHandle;
-  *status = CaptureStatus::kNone;
-  if (stream->capture) {
-    *status = stream->capture->invalid ? CaptureStatus::kInvalidated : CaptureStatus::kActive;
+cuda::Code refresh(Driver& driver, GraphExec& exec) {
+  if (!exec.changed) return cuda::Code::kSuccess;
+  auto nodes = std::make_shared<std::vector<Node>>();
+  bool host_functions = false;
+  for (const GraphExec::Part& part : exec.parts) {
+    if (!part.enabled) continue;
+    nodes->insert(nodes->end(), part.work.begin(), part.work.end());
+    host_functions = host_functions || part.type == cuda::GraphNodeType::kHost;
   }
-  return Code::kSuccess;
+  uint32_t id = 0;
+  const cuda::Code code = upload(driver, *exec.context, *nodes, &id);
+  if (code != cuda::Code::kSuccess) return code;
+  drop_upload(driver, exec);
+  exec.id = id;
+  exec.nodes = std::move(nodes);
+  exec.changed = false;
+  if (host_functions) driver.start_host_thread();
+  return cuda::Code::kSuccess;
 }
 
-Code cuGraphInstantiate(GraphExecHandle* exec, GraphHandle handle, unsigned long long) {
+cuda::Code exec_of(const Entered& call, cuda::GraphExecHandle handle, GraphExec** exec) {
+  if (call.code() != cuda::Code::kSuccess) return call.code();
+  *exec = reinterpret_cast<GraphExec*>(handle);
+  return call.driver.execs.contains(*exec) ? cuda::Code::kSuccess : cuda::Code::kInvalidHandle;
+}
+
+namespace api {
+
+namespace {
+
+Code instantiate(GraphExecHandle* exec, GraphHandle handle, uint64_t flags) {
+  constexpr uint64_t kKnown = kGraphAutoFree | kGraphUpload | kGraphNodePriority;
   if (exec == nullptr) return Code::kInvalidValue;
+  if ((flags & kGraphDeviceLaunch) != 0) {
+    say_once("graphs that the device launches are not simulated");
+    return Code::kNotSupported;
+  }
+  if ((flags & ~kKnown) != 0) return Code::kInvalidValue;
   Entered call;
   if (call.code() != Code::kSuccess) return call.code();
   auto* graph = reinterpret_cast<Graph*>(handle);
   if (!call.driver.graphs.contains(graph)) return Code::kInvalidHandle;
+  const std::vector<GraphNode*> order = in_order(*graph);
+  if (order.size() != graph->nodes.size()) return Code::kInvalidValue;  // a cycle
   auto made = std::make_unique<GraphExec>();
   made->context = call.context;
-  made->nodes = std::make_shared<const std::vector<Node>>(graph->nodes);
-  const Code code = upload(call.driver, *call.context, *made->nodes, &made->id);
+  made->flags = flags;
+  made->parts = parts_of(order);
+  made->changed = true;
+  const Code code = refresh(call.driver, *made);
   if (code != Code::kSuccess) return code;
-  if (has_host_function(*made->nodes)) call.driver.start_host_thread();
   *exec = reinterpret_cast<GraphExecHandle>(made.get());
   call.driver.execs.insert(made.release());
   return Code::kSuccess;
 }
 
+/// Why an executable graph cannot take over a graph with these nodes.
+GraphUpdateResult difference(const GraphExec& exec, const std::vector<GraphNode*>& order,
+                             GraphNode** where) {
+  if (order.size() != exec.parts.size()) return GraphUpdateResult::kTopologyChanged;
+  for (size_t i = 0; i < order.size(); ++i) {
+    *where = order[i];
+    if (order[i]->type != exec.parts[i].type) return GraphUpdateResult::kNodeTypeChanged;
+  }
+  *where = nullptr;
+  return GraphUpdateResult::kSuccess;
+}
+
+}  // namespace
+
+Code cuGraphInstantiate(GraphExecHandle* exec, GraphHandle graph, unsigned long long flags) {
+  return (flags & kGraphUpload) != 0 ? Code::kInvalidValue : instantiate(exec, graph, flags);
+}
+
+Code cuGraphInstantiate_v1(GraphExecHandle* exec, GraphHandle graph, GraphNodeHandle* error_node,
+                           char* log, size_t log_bytes) {
+  if (error_node != nullptr) *error_node = nullptr;
+  if (log != nullptr && log_bytes > 0) *log = '\0';
+  return instantiate(exec, graph, 0);
+}
+
+Code cuGraphInstantiate_v2(GraphExecHandle* exec, GraphHandle graph, GraphNodeHandle* error_node,
+                           char* log, size_t log_bytes) {
+  return api::cuGraphInstantiate_v1(exec, graph, error_node, log, log_bytes);
+}
+
+Code cuGraphInstantiateWithParams(GraphExecHandle* exec, GraphHandle graph,
+                                  GraphInstantiateParams* params) {
+  if (params == nullptr) return Code::kInvalidValue;
+  params->error_node = nullptr;
+  const Code code = instantiate(exec, graph, params->flags);
+  params->result = code == Code::kSuccess ? 0 : 1;
+  return code;
+}
+
+Code cuGraphExecGetFlags(GraphExecHandle handle, uint64_t* flags) {
+  if (flags == nullptr) return Code::kInvalidValue;
+  const Entered call;
+  GraphExec* exec = nullptr;
+  if (const Code code = exec_of(call, handle, &exec); code != Code::kSuccess) return code;
+  *flags = exec->flags & ~kGraphUpload;
+  return Code::kSuccess;
+}
+
+Code cuGraphExecUpdate(GraphExecHandle handle, GraphHandle graph_handle, GraphUpdateInfo* info) {
+  if (info == nullptr) return Code::kInvalidValue;
+  *info = {.result = GraphUpdateResult::kError, .error_node = nullptr, .error_from = nullptr};
+  const Entered call;
+  GraphExec* exec = nullptr;
+  if (const Code code = exec_of(call, handle, &exec); code != Code::kSuccess) return code;
+  auto* graph = reinterpret_cast<Graph*>(graph_handle);
+  if (!call.driver.graphs.contains(graph)) return Code::kInvalidHandle;
+  const std::vector<GraphNode*> order = in_order(*graph);
+  GraphNode* where = nullptr;
+  info->result = difference(*exec, order, &where);
+  info->error_node = reinterpret_cast<GraphNodeHandle>(where);
+  if (info->result != GraphUpdateResult::kSuccess) return Code::kGraphExecUpdateFailure;
+  for (size_t i = 0; i < order.size(); ++i) exec->parts[i].work = order[i]->work;
+  exec->changed = true;
+  return Code::kSuccess;
+}
+
+Code cuGraphExecUpdate_v1(GraphExecHandle exec, GraphHandle graph, GraphNodeHandle* error_node,
+                          GraphUpdateResult* result) {
+  GraphUpdateInfo info{};
+  const Code code = api::cuGraphExecUpdate(exec, graph, &info);
+  if (error_node != nullptr) *error_node = info.error_node;
+  if (result != nullptr) *result = info.result;
+  return code;
+}
+
 Code cuGraphUpload(GraphExecHandle handle, StreamHandle) {
   const Entered call;
-  if (call.code() != Code::kSuccess) return call.code();
-  const bool known = call.driver.execs.contains(reinterpret_cast<GraphExec*>(handle));
-  return known ? Code::kSuccess : Code::kInvalidHandle;
+  GraphExec* exec = nullptr;
+  const Code code = exec_of(call, handle, &exec);
+  return code == Code::kSuccess ? refresh(call.driver, *exec) : code;
 }
 
 Code cuGraphLaunch(GraphExecHandle handle, StreamHandle stream_handle) {
   Entered call;
-  if (call.code() != Code::kSuccess) return call.code();
-  auto* exec = reinterpret_cast<GraphExec*>(handle);
+  GraphExec* exec = nullptr;
+  Code code = exec_of(call, handle, &exec);
+  if (code != Code::kSuccess) return code;
   Stream* stream = call.driver.stream(*call.context, stream_handle);
-  if (stream == nullptr || !call.driver.execs.contains(exec)) return Code::kInvalidHandle;
+  if (stream == nullptr) return Code::kInvalidHandle;
   if (stream->capture) {
     say_once("cuGraphLaunch into a captured stream is not simulated");
     stream->capture->invalid = true;
     return Code::kNotSupported;
   }
+  code = refresh(call.driver, *exec);
+  if (code != Code::kSuccess) return code;
   wire::Op op;
   op.kind = wire::OpKind::kGraph;
   op.object = exec->id;
@@ -133,36 +213,11 @@ Code cuGraphExecDestroy(GraphExecHandle handle) {
   if (call.context == nullptr) return call.code();
   auto* exec = reinterpret_cast<GraphExec*>(handle);
   if (call.driver.execs.erase(exec) == 0) return Code::kInvalidHandle;
-  wire::IdCall message;
-  message.id = exec->id;
-  call.driver.post(wire::Type::kGraphDestroy, message);
+  drop_upload(call.driver, *exec);
   delete exec;
   return Code::kSuccess;
 }
 
-Code cuGraphDestroy(GraphHandle handle) {
-  const Entered call;
-  if (call.context == nullptr) return call.code();
-  auto* graph = reinterpret_cast<Graph*>(handle);
-  if (call.driver.graphs.erase(graph) == 0) return Code::kInvalidHandle;
-  delete graph;
-  return Code::kSuccess;
-}
+}  // namespace api
 
-Code cuGraphGetNodes(GraphHandle handle, GraphNodeHandle* nodes, size_t* count) {
-  if (count == nullptr) return Code::kInvalidValue;
-  const Entered call;
-  if (call.code() != Code::kSuccess) return call.code();
-  auto* graph = reinterpret_cast<Graph*>(handle);
-  if (!call.driver.graphs.contains(graph)) return Code::kInvalidHandle;
-  if (nodes != nullptr) {
-    for (size_t i = 0; i < *count; ++i) {
-      nodes[i] =
-          i < graph->nodes.size() ? reinterpret_cast<GraphNodeHandle>(&graph->nodes[i]) : nullptr;
-    }
-  }
-  *count = graph->nodes.size();
-  return Code::kSuccess;
-}
-
-}  // namespace corun::simgpu::driver::api
+}  // namespace corun::simgpu::driver

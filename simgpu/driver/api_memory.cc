@@ -37,13 +37,9 @@ Code copy_to_device(DevicePtr to, const void* from, size_t bytes, StreamHandle s
   if (call.code() != Code::kSuccess) return call.code();
   if (bytes == 0) return Code::kSuccess;
   Node node;
-  node.op.kind = wire::OpKind::kCopyHostToDevice;
-  node.op.bytes = bytes;
-  node.action.kind = Action::Kind::kCopy;
-  node.action.to = call.driver.memory.find(to, bytes);
-  node.action.from = static_cast<const std::byte*>(from);
-  node.action.count = bytes;
-  if (node.action.to == nullptr || from == nullptr) return Code::kInvalidValue;
+  const Code code = copy_node(call.driver, wire::OpKind::kCopyHostToDevice, to,
+                              reinterpret_cast<uint64_t>(from), bytes, node);
+  if (code != Code::kSuccess) return code;
   if (sync) return run(call, stream, std::move(node), Wait::kYes);
   if (call.driver.memory.is_host_locked(from, bytes)) {
     return run(call, stream, std::move(node), Wait::kNo);
@@ -60,13 +56,9 @@ Code copy_to_host(void* to, DevicePtr from, size_t bytes, StreamHandle stream, b
   if (call.code() != Code::kSuccess) return call.code();
   if (bytes == 0) return Code::kSuccess;
   Node node;
-  node.op.kind = wire::OpKind::kCopyDeviceToHost;
-  node.op.bytes = bytes;
-  node.action.kind = Action::Kind::kCopy;
-  node.action.to = static_cast<std::byte*>(to);
-  node.action.from = call.driver.memory.find(from, bytes);
-  node.action.count = bytes;
-  if (node.action.from == nullptr || to == nullptr) return Code::kInvalidValue;
+  const Code code = copy_node(call.driver, wire::OpKind::kCopyDeviceToHost,
+                              reinterpret_cast<uint64_t>(to), from, bytes, node);
+  if (code != Code::kSuccess) return code;
   const bool locked = call.driver.memory.is_host_locked(to, bytes);
   return run(call, stream, std::move(node), sync || !locked ? Wait::kYes : Wait::kNo);
 }
@@ -76,13 +68,9 @@ Code copy_on_device(DevicePtr to, DevicePtr from, size_t bytes, StreamHandle str
   if (call.code() != Code::kSuccess) return call.code();
   if (bytes == 0) return Code::kSuccess;
   Node node;
-  node.op.kind = wire::OpKind::kCopyDeviceToDevice;
-  node.op.bytes = bytes;
-  node.action.kind = Action::Kind::kCopy;
-  node.action.to = call.driver.memory.find(to, bytes);
-  node.action.from = call.driver.memory.find(from, bytes);
-  node.action.count = bytes;
-  if (node.action.to == nullptr || node.action.from == nullptr) return Code::kInvalidValue;
+  const Code code =
+      copy_node(call.driver, wire::OpKind::kCopyDeviceToDevice, to, from, bytes, node);
+  if (code != Code::kSuccess) return code;
   return run(call, stream, std::move(node), Wait::kNo);
 }
 
@@ -113,21 +101,9 @@ Code fill(DevicePtr to, uint32_t value, size_t count, size_t unit, StreamHandle 
   Entered call;
   if (call.code() != Code::kSuccess) return call.code();
   if (count == 0) return Code::kSuccess;
-  if (count > kMostBytes) return Code::kInvalidValue;
   Node node;
-  node.op.kind = wire::OpKind::kMemset;
-  node.op.bytes = count * unit;
-  node.action.kind = unit == 1   ? Action::Kind::kFill8
-                     : unit == 2 ? Action::Kind::kFill16
-                                 : Action::Kind::kFill32;
-  node.action.to = call.driver.memory.find(to, count * unit);
-  node.action.count = count;
-  node.action.value = value;
-  if (node.action.to == nullptr) return Code::kInvalidValue;
-  if (value == 0 && !call.driver.memory.is_host_locked(node.action.to, 1)) {
-    node.action.kind = Action::Kind::kClear;
-    node.action.count = count * unit;
-  }
+  const Code code = fill_node(call.driver, to, value, count, unit, node);
+  if (code != Code::kSuccess) return code;
   return run(call, stream, std::move(node), Wait::kNo);
 }
 

@@ -234,7 +234,7 @@ Code cuLaunchKernel(FunctionHandle handle, unsigned grid_x, unsigned grid_y, uns
                               extra};
   Node node;
   Code code = launch_node(call.driver, *function, request, node);
-  if (code == Code::kSuccess) code = poll_node(call, *function, node);
+  if (code == Code::kSuccess) code = poll_node(call.driver, *function, node);
   if (code != Code::kSuccess) return code;
   return enqueue(call, *target, std::move(node));
 }

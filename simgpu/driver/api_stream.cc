@@ -87,10 +87,11 @@ Code cuStreamWaitEvent(StreamHandle handle, EventHandle event_handle, unsigned) 
   Stream* stream = call.driver.stream(*call.context, handle);
   if (stream == nullptr) return Code::kInvalidHandle;
   if (const auto capture = event->capture.lock()) {
-    if (stream->capture == capture) return Code::kSuccess;
-    if (stream->capture) return Code::kStreamCaptureUnsupported;
+    if (stream->capture && stream->capture != capture) return Code::kStreamCaptureUnsupported;
+    if (!stream->capture) stream->captured.clear();
     stream->capture = capture;  // from here on the stream belongs to the capture
     capture->streams.insert(stream);
+    stream->captured.insert(event->captured.begin(), event->captured.end());
     return Code::kSuccess;
   }
   if (stream->capture) {
@@ -147,13 +148,6 @@ Code cuStreamGetPriority(StreamHandle handle, int* priority) {
   return Code::kSuccess;
 }
 
-Code cuThreadExchangeStreamCaptureMode(CaptureMode* mode) {
-  thread_local CaptureMode own = CaptureMode::kGlobal;
-  if (mode == nullptr) return Code::kInvalidValue;
-  std::swap(own, *mode);
-  return Code::kSuccess;
-}
-
 Code cuEventRecordWithFlags(EventHandle event, StreamHandle stream, unsigned flags) {
   if (flags != 0) {
     say_once("cuEventRecordWithFlags: external event records are not simulated");
@@ -190,6 +184,7 @@ Code cuEventRecord(EventHandle handle, StreamHandle stream_handle) {
   if (stream == nullptr) return Code::kInvalidHandle;
   if (stream->capture) {
     event->capture = stream->capture;
+    event->captured = stream->captured;
     return Code::kSuccess;
   }
   event->capture.reset();

@@ -99,6 +99,7 @@ class Driver {
   std::unordered_set<Module*> modules;
   std::unordered_set<Function*> functions;
   std::unordered_set<Graph*> graphs;
+  std::unordered_set<GraphNode*> graph_nodes;
   std::unordered_set<GraphExec*> execs;
   std::unordered_set<Pool*> pools;
   std::map<cuda::Device, Pool*> current_pools;  ///< those that cuDeviceSetMemPool chose

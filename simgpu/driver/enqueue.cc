@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "simgpu/driver/allocate.h"
+#include "simgpu/driver/graph.h"
 #include "simgpu/driver/limits.h"
 
 namespace corun::simgpu::driver {
@@ -84,6 +86,7 @@ Code launch_node(const Driver& driver, const Function& function, const LaunchReq
     return Code::kInvalidValue;
   }
   if (!gather(function, request, node.params)) return Code::kInvalidValue;
+  node.function = &function;
   node.op.kind = wire::OpKind::kKernel;
   node.op.object = function.info.kernel;
   std::copy(std::begin(request.grid), std::end(request.grid), node.op.grid);
@@ -93,15 +96,15 @@ Code launch_node(const Driver& driver, const Function& function, const LaunchReq
   return Code::kSuccess;
 }
 
-Code poll_node(Entered& call, const Function& function, Node& node) {
+Code poll_node(Driver& driver, const Function& function, Node& node) {
   if (function.info.effect != wire::EffectKind::kPoll) return Code::kSuccess;
   const uint64_t address = value_of(function, node.params, function.info.state);
-  const std::byte* words = call.driver.memory.find(address, 2 * sizeof(uint32_t));
+  const std::byte* words = driver.memory.find(address, 2 * sizeof(uint32_t));
   if (words == nullptr || address % sizeof(uint64_t) != 0) {
     node.op.illegal = 1;
     return Code::kSuccess;
   }
-  if (!call.driver.share_memory()) return Code::kNotSupported;
+  if (!driver.share_memory()) return Code::kNotSupported;
   node.op.kind = wire::OpKind::kWordWait;
   node.op.address = reinterpret_cast<uint64_t>(words);
   node.op.value = value_of(function, node.params, function.info.words);
@@ -111,17 +114,67 @@ Code poll_node(Entered& call, const Function& function, Node& node) {
   return Code::kSuccess;
 }
 
+Code copy_node(const Driver& driver, wire::OpKind kind, uint64_t to, uint64_t from, size_t bytes,
+               Node& node) {
+  const auto place = [&](uint64_t address, bool on_host) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): unified addresses
+    return on_host ? reinterpret_cast<std::byte*>(address) : driver.memory.find(address, bytes);
+  };
+  node.op.kind = kind;
+  node.op.bytes = bytes;
+  node.to = to;
+  node.from = from;
+  node.action.kind = Action::Kind::kCopy;
+  node.action.to = place(to, kind == wire::OpKind::kCopyDeviceToHost);
+  node.action.from = place(from, kind == wire::OpKind::kCopyHostToDevice);
+  node.action.count = bytes;
+  return node.action.to != nullptr && node.action.from != nullptr ? Code::kSuccess
+                                                                  : Code::kInvalidValue;
+}
+
+Code fill_node(const Driver& driver, uint64_t to, uint32_t value, size_t count, size_t unit,
+               Node& node) {
+  if (count > kMostBytes) return Code::kInvalidValue;
+  node.op.kind = wire::OpKind::kMemset;
+  node.op.bytes = count * unit;
+  node.to = to;
+  node.unit = static_cast<uint32_t>(unit);
+  node.action.kind = unit == 1   ? Action::Kind::kFill8
+                     : unit == 2 ? Action::Kind::kFill16
+                                 : Action::Kind::kFill32;
+  node.action.to = driver.memory.find(to, count * unit);
+  node.action.count = count;
+  node.action.value = value;
+  if (node.action.to == nullptr) return Code::kInvalidValue;
+  if (value == 0 && !driver.memory.is_host_locked(node.action.to, 1)) {
+    node.action.kind = Action::Kind::kClear;
+    node.action.count = count * unit;
+  }
+  return Code::kSuccess;
+}
+
+Code capture(Entered& call, Stream& stream, cuda::GraphNodeType type, std::vector<Node> work,
+             GraphNode** added) {
+  Capture& capture = *stream.capture;
+  if (capture.invalid) return Code::kStreamCaptureInvalidated;
+  if (capture.graph->nodes.size() >= wire::kMaxGraphNodes) {
+    capture.invalid = true;
+    return Code::kOutOfMemory;
+  }
+  GraphNode& node = add_node(call.driver, *capture.graph, type, stream.captured);
+  node.work = std::move(work);
+  stream.captured = {&node};
+  if (added != nullptr) *added = &node;
+  return Code::kSuccess;
+}
+
 Code enqueue(Entered& call, Stream& stream, Node node, uint64_t* op_id) {
   if (stream.capture) {
-    if (stream.capture->invalid) return Code::kStreamCaptureInvalidated;
-    if (stream.capture->nodes.size() >= wire::kMaxGraphNodes) {
-      stream.capture->invalid = true;
-      return Code::kOutOfMemory;
-    }
-    node.op.param_bytes = static_cast<uint32_t>(node.params.size());
-    stream.capture->nodes.push_back(std::move(node));
     if (op_id != nullptr) *op_id = 0;
-    return Code::kSuccess;
+    const cuda::GraphNodeType type = type_of(node);
+    std::vector<Node> work;
+    work.push_back(std::move(node));
+    return capture(call, stream, type, std::move(work));
   }
   Pending pending;
   pending.action = std::move(node.action);

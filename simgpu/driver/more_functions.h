@@ -88,6 +88,9 @@ namespace corun::cuda {
   X(cuStreamGetPriority, cuStreamGetPriority, 5050, (StreamHandle stream, int* priority))          \
   X(cuEventRecordWithFlags, cuEventRecordWithFlags, 11010,                                         \
     (EventHandle event, StreamHandle stream, unsigned flags))                                      \
+  X(cuStreamBeginCaptureToGraph, cuStreamBeginCaptureToGraph, 12030,                               \
+    (StreamHandle stream, GraphHandle graph, const GraphNodeHandle* after, const void* edge_data,  \
+     size_t count, CaptureMode mode))                                                              \
   X(cuThreadExchangeStreamCaptureMode, cuThreadExchangeStreamCaptureMode, 10010,                   \
     (CaptureMode * mode))                                                                          \
   X(cuLaunchCooperativeKernel, cuLaunchCooperativeKernel, 9000,                                    \
@@ -95,11 +98,96 @@ namespace corun::cuda {
      unsigned block_y, unsigned block_z, unsigned dynamic_shared_bytes, StreamHandle stream,       \
      void** parameters))
 
+// Building graphs, and changing executable ones. Edges by the functions without edge data.
+#define CORUN_SIM_GRAPH_FUNCTIONS(X)                                                             \
+  X(cuGraphCreate, cuGraphCreate, 10000, (GraphHandle * graph, unsigned flags))                  \
+  X(cuGraphClone, cuGraphClone, 10000, (GraphHandle * clone, GraphHandle graph))                 \
+  X(cuGraphNodeFindInClone, cuGraphNodeFindInClone, 10000,                                       \
+    (GraphNodeHandle * node, GraphNodeHandle original, GraphHandle clone))                       \
+  X(cuGraphDestroyNode, cuGraphDestroyNode, 10000, (GraphNodeHandle node))                       \
+  X(cuGraphGetEdges, cuGraphGetEdges, 10000,                                                     \
+    (GraphHandle graph, GraphNodeHandle * from, GraphNodeHandle * to, size_t * count))           \
+  X(cuGraphAddDependencies, cuGraphAddDependencies, 10000,                                       \
+    (GraphHandle graph, const GraphNodeHandle* from, const GraphNodeHandle* to, size_t count))   \
+  X(cuGraphRemoveDependencies, cuGraphRemoveDependencies, 10000,                                 \
+    (GraphHandle graph, const GraphNodeHandle* from, const GraphNodeHandle* to, size_t count))   \
+  X(cuGraphNodeGetType, cuGraphNodeGetType, 10000, (GraphNodeHandle node, GraphNodeType * type)) \
+  X(cuGraphAddEmptyNode, cuGraphAddEmptyNode, 10000,                                             \
+    (GraphNodeHandle * node, GraphHandle graph, const GraphNodeHandle* after, size_t count))     \
+  X(cuGraphAddKernelNode, cuGraphAddKernelNode_v2, 12000,                                        \
+    (GraphNodeHandle * node, GraphHandle graph, const GraphNodeHandle* after, size_t count,      \
+     const KernelNodeParams* params))                                                            \
+  X(cuGraphAddMemcpyNode, cuGraphAddMemcpyNode, 10000,                                           \
+    (GraphNodeHandle * node, GraphHandle graph, const GraphNodeHandle* after, size_t count,      \
+     const Memcpy3d* params, ContextHandle context))                                             \
+  X(cuGraphAddMemsetNode, cuGraphAddMemsetNode, 10000,                                           \
+    (GraphNodeHandle * node, GraphHandle graph, const GraphNodeHandle* after, size_t count,      \
+     const MemsetNodeParams* params, ContextHandle context))                                     \
+  X(cuGraphAddBatchMemOpNode, cuGraphAddBatchMemOpNode, 11070,                                   \
+    (GraphNodeHandle * node, GraphHandle graph, const GraphNodeHandle* after, size_t count,      \
+     const BatchMemoryOpNodeParams* params))
+
+#define CORUN_SIM_NODE_FUNCTIONS(X)                                        \
+  X(cuGraphKernelNodeGetParams, cuGraphKernelNodeGetParams_v2, 12000,      \
+    (GraphNodeHandle node, KernelNodeParams * params))                     \
+  X(cuGraphKernelNodeGetParams_v1, cuGraphKernelNodeGetParams, 10000,      \
+    (GraphNodeHandle node, KernelNodeParams * params))                     \
+  X(cuGraphKernelNodeSetParams, cuGraphKernelNodeSetParams_v2, 12000,      \
+    (GraphNodeHandle node, const KernelNodeParams* params))                \
+  X(cuGraphKernelNodeSetParams_v1, cuGraphKernelNodeSetParams, 10000,      \
+    (GraphNodeHandle node, const KernelNodeParams* params))                \
+  X(cuGraphMemcpyNodeGetParams, cuGraphMemcpyNodeGetParams, 10000,         \
+    (GraphNodeHandle node, Memcpy3d * params))                             \
+  X(cuGraphMemcpyNodeSetParams, cuGraphMemcpyNodeSetParams, 10000,         \
+    (GraphNodeHandle node, const Memcpy3d* params))                        \
+  X(cuGraphMemsetNodeGetParams, cuGraphMemsetNodeGetParams, 10000,         \
+    (GraphNodeHandle node, MemsetNodeParams * params))                     \
+  X(cuGraphMemsetNodeSetParams, cuGraphMemsetNodeSetParams, 10000,         \
+    (GraphNodeHandle node, const MemsetNodeParams* params))                \
+  X(cuGraphBatchMemOpNodeGetParams, cuGraphBatchMemOpNodeGetParams, 11070, \
+    (GraphNodeHandle node, BatchMemoryOpNodeParams * params))              \
+  X(cuGraphBatchMemOpNodeSetParams, cuGraphBatchMemOpNodeSetParams, 11070, \
+    (GraphNodeHandle node, const BatchMemoryOpNodeParams* params))
+
+#define CORUN_SIM_EXEC_FUNCTIONS(X)                                                              \
+  X(cuGraphInstantiate_v1, cuGraphInstantiate, 10000,                                            \
+    (GraphExecHandle * exec, GraphHandle graph, GraphNodeHandle * error_node, char* log,         \
+     size_t log_bytes))                                                                          \
+  X(cuGraphInstantiate_v2, cuGraphInstantiate_v2, 11000,                                         \
+    (GraphExecHandle * exec, GraphHandle graph, GraphNodeHandle * error_node, char* log,         \
+     size_t log_bytes))                                                                          \
+  X(cuGraphInstantiateWithParams, cuGraphInstantiateWithParams, 12000,                           \
+    (GraphExecHandle * exec, GraphHandle graph, GraphInstantiateParams * params))                \
+  X(cuGraphExecGetFlags, cuGraphExecGetFlags, 12000, (GraphExecHandle exec, uint64_t * flags))   \
+  X(cuGraphExecUpdate, cuGraphExecUpdate_v2, 12000,                                              \
+    (GraphExecHandle exec, GraphHandle graph, GraphUpdateInfo * info))                           \
+  X(cuGraphExecUpdate_v1, cuGraphExecUpdate, 10020,                                              \
+    (GraphExecHandle exec, GraphHandle graph, GraphNodeHandle * error_node,                      \
+     GraphUpdateResult * result))                                                                \
+  X(cuGraphExecKernelNodeSetParams, cuGraphExecKernelNodeSetParams_v2, 12000,                    \
+    (GraphExecHandle exec, GraphNodeHandle node, const KernelNodeParams* params))                \
+  X(cuGraphExecKernelNodeSetParams_v1, cuGraphExecKernelNodeSetParams, 10010,                    \
+    (GraphExecHandle exec, GraphNodeHandle node, const KernelNodeParams* params))                \
+  X(cuGraphExecMemcpyNodeSetParams, cuGraphExecMemcpyNodeSetParams, 10020,                       \
+    (GraphExecHandle exec, GraphNodeHandle node, const Memcpy3d* params, ContextHandle context)) \
+  X(cuGraphExecMemsetNodeSetParams, cuGraphExecMemsetNodeSetParams, 10020,                       \
+    (GraphExecHandle exec, GraphNodeHandle node, const MemsetNodeParams* params,                 \
+     ContextHandle context))                                                                     \
+  X(cuGraphExecBatchMemOpNodeSetParams, cuGraphExecBatchMemOpNodeSetParams, 11070,               \
+    (GraphExecHandle exec, GraphNodeHandle node, const BatchMemoryOpNodeParams* params))         \
+  X(cuGraphNodeSetEnabled, cuGraphNodeSetEnabled, 11060,                                         \
+    (GraphExecHandle exec, GraphNodeHandle node, unsigned enabled))                              \
+  X(cuGraphNodeGetEnabled, cuGraphNodeGetEnabled, 11060,                                         \
+    (GraphExecHandle exec, GraphNodeHandle node, unsigned* enabled))
+
 #define CORUN_SIM_MORE_FUNCTIONS(X) \
   CORUN_SIM_WORD_FUNCTIONS(X)       \
   CORUN_SIM_MEMORY_FUNCTIONS(X)     \
   CORUN_SIM_POOL_FUNCTIONS(X)       \
   CORUN_SIM_VIRTUAL_FUNCTIONS(X)    \
-  CORUN_SIM_CONTEXT_FUNCTIONS(X)
+  CORUN_SIM_CONTEXT_FUNCTIONS(X)    \
+  CORUN_SIM_GRAPH_FUNCTIONS(X)      \
+  CORUN_SIM_NODE_FUNCTIONS(X)       \
+  CORUN_SIM_EXEC_FUNCTIONS(X)
 
 }  // namespace corun::cuda

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/abi/cuda.h"
+#include "core/abi/cuda_types.h"
 #include "simgpu/driver/ptx.h"
 #include "simgpu/wire/wire.h"
 
@@ -50,11 +50,35 @@ struct Stamp {
   int64_t at_ns = 0;
 };
 
-/// One node of a graph: what goes to the server, and what its completion does here.
+struct Function;
+
+/// One piece of work: what goes to the server, and what its completion does here.
 struct Node {
   wire::Op op;
   std::vector<std::byte> params;
   Action action;
+  // As the application said it, for those who ask a graph's node.
+  const Function* function = nullptr;  ///< kKernel
+  uint64_t to = 0;                     ///< copies and memsets: addresses
+  uint64_t from = 0;
+  uint32_t unit = 1;  ///< memsets: bytes of an element
+};
+
+struct Graph;
+
+/// One node of a graph.
+struct GraphNode {
+  Graph* graph = nullptr;
+  cuda::GraphNodeType type = cuda::GraphNodeType::kEmpty;
+  std::set<GraphNode*> after;  ///< the nodes that it waits for
+  std::vector<Node> work;      ///< what it does, in order: several for memory operations
+  std::vector<cuda::BatchMemoryOp> operations;  ///< kBatchMemoryOp: as given
+  std::vector<void*> parameters;                ///< kKernel: what getting its parameters points to
+};
+
+struct Graph {
+  std::vector<std::unique_ptr<GraphNode>> nodes;  ///< in the order in which they were added
+  std::map<const GraphNode*, GraphNode*> clones;  ///< of a clone: its node for the original's
 };
 
 struct Stream;
@@ -65,7 +89,8 @@ struct Capture {
   cuda::CaptureMode mode{};
   std::thread::id thread;
   bool invalid = false;
-  std::vector<Node> nodes;
+  std::unique_ptr<Graph> own;  ///< null: the capture goes on with the application's graph
+  Graph* graph = nullptr;
   std::set<Stream*> streams;
 };
 
@@ -77,12 +102,14 @@ struct Stream {
   uint64_t last_op = 0;
   uint64_t number = 0;  ///< as cuStreamGetId tells it; 0 until asked
   std::shared_ptr<Capture> capture;
+  std::set<GraphNode*> captured;  ///< what the next captured node waits for
 };
 
 struct Event {
   unsigned flags = 0;
   std::shared_ptr<Stamp> stamp;    ///< of the latest record; null before the first
   std::weak_ptr<Capture> capture;  ///< recorded inside this capture
+  std::set<GraphNode*> captured;   ///< behind these nodes
 };
 
 struct Function {
@@ -99,10 +126,6 @@ struct Module {
   std::map<std::string, std::unique_ptr<Function>> functions;
 };
 
-struct Graph {
-  std::vector<Node> nodes;
-};
-
 struct Pool {
   cuda::Device device = 0;
   bool is_default = false;
@@ -110,9 +133,19 @@ struct Pool {
 };
 
 struct GraphExec {
+  /// A node as it was when the graph was instantiated, or as it was set since.
+  struct Part {
+    const GraphNode* node = nullptr;  ///< of the graph: perhaps gone, never looked into
+    cuda::GraphNodeType type{};
+    std::vector<Node> work;
+    bool enabled = true;
+  };
   Context* context = nullptr;
-  uint32_t id = 0;  ///< the server's
-  std::shared_ptr<const std::vector<Node>> nodes;
+  uint64_t flags = 0;
+  uint32_t id = 0;                                 ///< the server's
+  bool changed = false;                            ///< since the server got it
+  std::vector<Part> parts;                         ///< in the order in which they run
+  std::shared_ptr<const std::vector<Node>> nodes;  ///< their work, as the server has it
 };
 
 struct Context {

@@ -64,6 +64,9 @@
     (exec, stream))                                                                                \
   X(cuGraphUpload, cuGraphUpload_ptsz, (GraphExecHandle exec, StreamHandle stream),                \
     (exec, stream))                                                                                \
+  X(cuGraphInstantiateWithParams, cuGraphInstantiateWithParams_ptsz,                               \
+    (GraphExecHandle * exec, GraphHandle graph, GraphInstantiateParams * params),                  \
+    (exec, graph, params))                                                                         \
   X(cuStreamSynchronize, cuStreamSynchronize_ptsz, (StreamHandle stream), (stream))                \
   X(cuStreamQuery, cuStreamQuery_ptsz, (StreamHandle stream), (stream))                            \
   X(cuStreamWaitEvent, cuStreamWaitEvent_ptsz,                                                     \
@@ -85,6 +88,10 @@
     (stream, count, operations, flags))                                                            \
   X(cuStreamBeginCapture, cuStreamBeginCapture_v2_ptsz, (StreamHandle stream, CaptureMode mode),   \
     (stream, mode))                                                                                \
+  X(cuStreamBeginCaptureToGraph, cuStreamBeginCaptureToGraph_ptsz,                                 \
+    (StreamHandle stream, GraphHandle graph, const GraphNodeHandle* after, const void* edge_data,  \
+     size_t count, CaptureMode mode),                                                              \
+    (stream, graph, after, edge_data, count, mode))                                                \
   X(cuStreamEndCapture, cuStreamEndCapture_ptsz, (StreamHandle stream, GraphHandle * graph),       \
     (stream, graph))                                                                               \
   X(cuStreamIsCapturing, cuStreamIsCapturing_ptsz, (StreamHandle stream, CaptureStatus * status),  \

@@ -23,11 +23,13 @@ struct Entry {
 
 // Functions of core/abi whose plain names had another meaning before.
 constexpr int since(std::string_view name) {
+  if (name == "cuGraphInstantiate") return 12000;
   return name == "cuStreamWaitValue32" || name == "cuStreamWriteValue32" ? 11070 : 0;
 }
 
+/// The name that programs ask for; _v2 is not the newest meaning where it has a name of its own.
 constexpr std::string_view plain(std::string_view name) {
-  if (name.ends_with("_v1")) name.remove_suffix(3);
+  if (name.ends_with("_v1") || name.ends_with("_v2")) name.remove_suffix(3);
   return name;
 }
 
@@ -51,9 +53,8 @@ const Entry* find(std::string_view name, int version) {
     if (best == nullptr || entry.since > best->since) best = &entry;
   }
   if (best != nullptr) return best;
-  const auto* by_symbol = std::find_if(
-      std::begin(kEntries), std::end(kEntries),
-      [&](const Entry& entry) { return entry.symbol == name && entry.since <= version; });
+  const auto* by_symbol = std::find_if(std::begin(kEntries), std::end(kEntries),
+                                       [&](const Entry& entry) { return entry.symbol == name; });
   return by_symbol == std::end(kEntries) ? nullptr : by_symbol;
 }
 

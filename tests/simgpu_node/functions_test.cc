@@ -1,20 +1,9 @@
 // Functions of the drop-in driver beyond those that corun itself uses.
 #include <dlfcn.h>
 
-#include "simgpu/driver/more_functions.h"
 #include "simgpu/driver/per_thread.h"
+#include "tests/simgpu_node/client/more.h"
 #include "tests/simgpu_node/drop_in_fixture.h"
-
-namespace corun::cuda {
-
-/// The functions of simgpu/driver/more_functions.h, by name.
-struct MoreFunctions {
-#define CORUN_TEST_POINTER(name, symbol, version, parameters) Code(*name) parameters = nullptr;
-  CORUN_SIM_MORE_FUNCTIONS(CORUN_TEST_POINTER)
-#undef CORUN_TEST_POINTER
-};
-
-}  // namespace corun::cuda
 
 namespace corun::simgpu::testing {
 namespace {
@@ -27,14 +16,12 @@ class More : public DropIn {
  public:
   void SetUp() override {
     DropIn::SetUp();
-    const std::string path = std::string(CORUN_BINARY_DIR) + "/simgpu/libcuda.so.1";
-    library_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    library_ = cu::MoreFunctions::library();
     ASSERT_NE(library_, nullptr);
-#define CORUN_TEST_LOOK_UP(name, symbol, version, parameters)                  \
-  more.name = reinterpret_cast<decltype(more.name)>(dlsym(library_, #symbol)); \
+#define CORUN_TEST_FOUND(name, symbol, version, parameters) \
   EXPECT_NE(more.name, nullptr) << #symbol;
-    CORUN_SIM_MORE_FUNCTIONS(CORUN_TEST_LOOK_UP)
-#undef CORUN_TEST_LOOK_UP
+    CORUN_SIM_MORE_FUNCTIONS(CORUN_TEST_FOUND)
+#undef CORUN_TEST_FOUND
   }
   size_t free_bytes() {
     size_t free = 0;
