@@ -19,6 +19,8 @@ using cuda::EventHandle;
 using cuda::ExternalMemoryHandle;
 using cuda::FunctionHandle;
 using cuda::GraphExecHandle;
+using cuda::GraphHandle;
+using cuda::GraphNodeHandle;
 using cuda::MipmappedArrayHandle;
 using cuda::ModuleHandle;
 using cuda::StreamHandle;

@@ -48,10 +48,50 @@ namespace corun::shim {
      void** parameters, void** extra))                                                             \
   X(address_range, cuMemGetAddressRange_v2, (DevicePtr * base, size_t * bytes, DevicePtr address))
 
+// For graphs (graphs.h). Edges by the functions without edge data: they refuse graphs that have
+// some, and those are not cut.
+#define CORUN_SHIM_GRAPH_FUNCTIONS(X)                                                           \
+  X(stream_wait_event, cuStreamWaitEvent,                                                       \
+    (StreamHandle stream, EventHandle event, unsigned flags))                                   \
+  X(stream_synchronize, cuStreamSynchronize, (StreamHandle stream))                             \
+  X(graph_clone, cuGraphClone, (GraphHandle * clone, GraphHandle graph))                        \
+  X(graph_destroy, cuGraphDestroy, (GraphHandle graph))                                         \
+  X(graph_nodes, cuGraphGetNodes, (GraphHandle graph, GraphNodeHandle * nodes, size_t * count)) \
+  X(graph_edges, cuGraphGetEdges,                                                               \
+    (GraphHandle graph, GraphNodeHandle * from, GraphNodeHandle * to, size_t * count))          \
+  X(graph_add_edges, cuGraphAddDependencies,                                                    \
+    (GraphHandle graph, const GraphNodeHandle* from, const GraphNodeHandle* to, size_t count))  \
+  X(graph_remove_edges, cuGraphRemoveDependencies,                                              \
+    (GraphHandle graph, const GraphNodeHandle* from, const GraphNodeHandle* to, size_t count))  \
+  X(graph_find_in_clone, cuGraphNodeFindInClone,                                                \
+    (GraphNodeHandle * node, GraphNodeHandle original, GraphHandle clone))                      \
+  X(graph_add_wait, cuGraphAddBatchMemOpNode,                                                   \
+    (GraphNodeHandle * node, GraphHandle graph, const GraphNodeHandle* after, size_t count,     \
+     const cuda::BatchMemoryOpNodeParams* params))                                              \
+  X(graph_set_wait, cuGraphBatchMemOpNodeSetParams,                                             \
+    (GraphNodeHandle node, const cuda::BatchMemoryOpNodeParams* params))                        \
+  X(graph_instantiate, cuGraphInstantiateWithFlags,                                             \
+    (GraphExecHandle * exec, GraphHandle graph, unsigned long long flags))                      \
+  X(graph_exec_destroy, cuGraphExecDestroy, (GraphExecHandle exec))                             \
+  X(node_type, cuGraphNodeGetType, (GraphNodeHandle node, cuda::GraphNodeType * type))          \
+  X(node_child, cuGraphChildGraphNodeGetGraph, (GraphNodeHandle node, GraphHandle * graph))     \
+  X(node_kernel_v1, cuGraphKernelNodeGetParams,                                                 \
+    (GraphNodeHandle node, cuda::KernelNodeParams * params))                                    \
+  X(node_kernel, cuGraphKernelNodeGetParams_v2,                                                 \
+    (GraphNodeHandle node, cuda::KernelNodeParams * params))                                    \
+  X(node_memcpy, cuGraphMemcpyNodeGetParams, (GraphNodeHandle node, cuda::Memcpy3d * params))   \
+  X(node_memset, cuGraphMemsetNodeGetParams,                                                    \
+    (GraphNodeHandle node, cuda::MemsetNodeParams * params))                                    \
+  X(set_kernel_v1, cuGraphKernelNodeSetParams, (GraphNodeHandle node, const void* params))      \
+  X(set_kernel, cuGraphKernelNodeSetParams_v2, (GraphNodeHandle node, const void* params))      \
+  X(set_memcpy, cuGraphMemcpyNodeSetParams, (GraphNodeHandle node, const void* params))         \
+  X(set_memset, cuGraphMemsetNodeSetParams, (GraphNodeHandle node, const void* params))
+
 struct Driver {
   // NOLINTBEGIN(bugprone-macro-parentheses): names and parameter lists of a declaration
 #define CORUN_SHIM_POINTER(name, symbol, parameters) Code(*name) parameters = nullptr;
   CORUN_SHIM_DRIVER_FUNCTIONS(CORUN_SHIM_POINTER)
+  CORUN_SHIM_GRAPH_FUNCTIONS(CORUN_SHIM_POINTER)
 #undef CORUN_SHIM_POINTER
   // NOLINTEND(bugprone-macro-parentheses)
 };

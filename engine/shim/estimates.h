@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/shim/abi.h"
 #include "engine/shim/settings.h"
 
 namespace corun::shim {
@@ -52,6 +53,9 @@ class Estimates {
     return hash | 1;
   }
 
+  /// Key of an executable graph.
+  static uint64_t key(const cuda::GraphExecHandle graph) { return key(graph, 0, 0, 0, 0, 0); }
+
   /// The entry of a key, made where there is none; null when its neighbourhood is full.
   Entry* find(uint64_t key) {
     for (size_t step = 0; step < kProbes; ++step) {
@@ -64,6 +68,25 @@ class Estimates {
         return &entry;
       }
       if (found == key) {
+        return &entry;
+      }
+    }
+    return nullptr;
+  }
+
+  /// The key means something new: a handle was given out again.
+  void renew(uint64_t key) {
+    if (auto* entry = const_cast<Entry*>(lookup(key))) {
+      entry->ns.store(0, std::memory_order_relaxed);
+      entry->launches.store(0, std::memory_order_relaxed);
+    }
+  }
+
+  /// What is known under a key, without making an entry; null: nothing.
+  const Entry* lookup(uint64_t key) const {
+    for (size_t step = 0; step < kProbes; ++step) {
+      const Entry& entry = entries_[((key >> 8) + step) & (kEntries - 1)];
+      if (entry.key.load(std::memory_order_relaxed) == key) {
         return &entry;
       }
     }

@@ -157,6 +157,7 @@ void Machine::on_context_gone(ContextHandle context, bool watched) {
   }
   book_.forget_context(context);
   samples_.forget_context(context);
+  graphs_.forget_context(context);
   DeviceState* device = nullptr;
   {
     const Held held(lock_);
@@ -227,6 +228,7 @@ void Machine::free_devices() {
     free(device.exchange(nullptr));
   }
   book_.reset();
+  graphs_.reset();
 }
 
 void Machine::reset() {
@@ -244,6 +246,7 @@ void Machine::reset() {
   book_.reset();
   groups_.reset();
   samples_.reset();
+  graphs_.reset();
   captures_.store(0, std::memory_order_relaxed);
   hint_depth_.store(0, std::memory_order_relaxed);
   hints_.store(false, std::memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include "engine/shim/driver.h"
 #include "engine/shim/estimates.h"
 #include "engine/shim/event_marks.h"
+#include "engine/shim/graphs.h"
 #include "engine/shim/memory_book.h"
 #include "engine/shim/pages.h"
 #include "engine/shim/samples.h"
@@ -69,6 +70,8 @@ struct Operation {
   StreamHandle stream = nullptr;
   uint64_t key = 0;  ///< of its estimate; 0: estimate_ns is given
   uint64_t estimate_ns = 0;
+  /// Of kGraph: the application's executable; after before() the one to launch.
+  GraphExecHandle graph = nullptr;
 
   // Filled by before().
   DeviceState* device = nullptr;
@@ -77,6 +80,7 @@ struct Operation {
   StreamState* state = nullptr;  ///< set when its progress is followed
   Samples::Pair* sample = nullptr;
   bool began_burst = false;
+  Graphs::Entry* graph_entry = nullptr;  ///< set when the launch is to be marked
 };
 
 /// A synchronisation that is about to happen: what it will have covered.
@@ -129,7 +133,8 @@ class Machine {
   // Work (work.cc).
   void before(Operation& operation);
   void after(Operation& operation, Code code) {
-    if (operation.state != nullptr || operation.sample != nullptr) {
+    if (operation.state != nullptr || operation.sample != nullptr ||
+        operation.graph_entry != nullptr) {
       after_slow(operation, code);
     }
   }
@@ -138,7 +143,22 @@ class Machine {
   void on_capture_begin() { captures_.fetch_add(1, std::memory_order_seq_cst); }
   void on_capture_end();
 
-  // Synchronisation (work.cc).
+  // Graphs (graph_work.cc).
+  void on_graph_made(GraphExecHandle exec, GraphHandle graph, unsigned long long flags);
+  /// The executable was changed to run `graph`, or (null) in a way that is not followed.
+  void on_graph_updated(GraphExecHandle exec, GraphHandle graph);
+  /// A node of the executable was changed: gives the same node of the clone, for the caller to do
+  /// the same to it and to the entry's second executable. Null: there is nothing to do.
+  Graphs::Entry* before_node_change(GraphExecHandle exec, GraphNodeHandle node,
+                                    GraphNodeHandle* in_clone);
+  void after_node_change(Graphs::Entry* entry, bool mirrored);
+  /// The executable is about to be destroyed; the result is for on_graph_gone(), after it.
+  Graphs::Entry* before_graph_gone(GraphExecHandle exec) { return graphs_.take(exec); }
+  void on_graph_gone(Graphs::Entry* entry);
+  /// The driver refused to launch operation.graph, which is not the application's: now it is.
+  void on_segments_refused(Operation& operation);
+
+  // Synchronisation (progress.cc).
   void before_stream_sync(Synchronisation& sync, StreamHandle stream);
   void before_context_sync(Synchronisation& sync);
   void before_event_sync(Synchronisation& sync, EventHandle event);
@@ -194,9 +214,15 @@ class Machine {
   uint64_t stream_key(StreamHandle stream, ContextHandle context) const;
   void before_slow(Operation& operation, uint32_t armed, bool sample);
   void after_slow(Operation& operation, Code code);
-  void wait_for_gates(Operation& operation, uint32_t armed);
+  uint32_t gates_to_wait_for(Pages& pages, uint32_t armed);
+  void wait_for_gates(Operation& operation, uint32_t mask);
   bool register_pages(Pages& pages);
-  Code enqueue_waits(Pages& pages, StreamHandle stream, uint32_t armed);
+  static unsigned wait_operations(const Pages& pages, uint32_t mask, cuda::BatchMemoryOp* waits);
+  Code enqueue_waits(Pages& pages, StreamHandle stream, uint32_t mask);
+  bool choose_graph(Operation& operation, uint32_t mask);
+  bool segments_ready(Graphs::Entry& entry, const Operation& operation, uint32_t mask);
+  bool make_segments(Graphs::Entry& entry, const Operation& operation, uint32_t mask);
+  void after_graph(Operation& operation, Code code);
   void end_burst_if_drained(DeviceState& device, bool synchronised);
   bool follows(const Pages& pages) const;
   void ask_streams(DeviceState& device, bool foreign);
@@ -216,6 +242,7 @@ class Machine {
 
   Estimates estimates_;
   Samples samples_;
+  Graphs graphs_;
   EventMarks marks_;
   MemoryBook book_;
   ChannelGroups groups_;

@@ -22,6 +22,7 @@ struct Pages {
   enum Registration : uint32_t { kNone, kRunning, kDone, kImpossible };
   std::atomic<uint32_t> registration{kNone};
   ContextHandle registered_in = nullptr;
+  uint32_t registrations = 0;  ///< how often: the words' device addresses are of the last one
 
   /// The gate that this session may close now, or -1: what the daemon wrote, checked.
   int own_gate() const {

@@ -37,6 +37,9 @@ inline constexpr bool kPreemptWaits = false;
 
 /// Assumed duration of a kernel or graph that was never measured.
 inline constexpr uint32_t kUnknownNs = 100'000;
+/// A graph that was updated is cloned again only if it was launched this often since the update
+/// before: a clone costs about as much as some launches.
+inline constexpr uint32_t kLaunchesPerClone = 8;
 /// Assumed rates of copies over the bus and inside a device, bytes per us, and what one costs
 /// besides.
 inline constexpr uint64_t kCopyBytesPerUs = 20'000;

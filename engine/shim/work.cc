@@ -50,7 +50,8 @@ void Machine::before(Operation& operation) {
   page.counters.gpu_estimated_ns.fetch_add(operation.estimate_ns, std::memory_order_relaxed);
   const uint32_t armed = page.hot.armed.load(std::memory_order_relaxed);
   const bool own_gate = page.hot.gate.load(std::memory_order_relaxed) >= 0;
-  if (armed != 0 || own_gate || latency_critical_ || sample) {
+  if (armed != 0 || own_gate || latency_critical_ || sample ||
+      (operation.kind == Operation::kGraph && graphs_.any_seen())) {
     before_slow(operation, armed, sample);
   }
 }
@@ -64,6 +65,9 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
       (thread_state.capturing > 0 || capturing(operation.stream))) {
     operation.pages->session->counters.flags.fetch_or(wire::kFlagCapturing,
                                                       std::memory_order_relaxed);
+    if (operation.kind == Operation::kGraph && graphs_.any_seen() && !capturing(operation.stream)) {
+      choose_graph(operation, 0);  // it runs beside the capture
+    }
     return;
   }
   DeviceState& device = *operation.device;
@@ -72,8 +76,12 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
   if (follow || (armed != 0 && operation.gated)) {
     operation.state = stream_state(device, operation.stream);
   }
-  if (armed != 0 && operation.gated) {
-    wait_for_gates(operation, armed);
+  const uint32_t mask = armed != 0 && operation.gated ? gates_to_wait_for(pages, armed) : 0;
+  if (operation.kind == Operation::kGraph && choose_graph(operation, mask)) {
+    sample = false;  // it would measure the waits too
+  }
+  if (mask != 0) {
+    wait_for_gates(operation, mask);
   }
   if (follow && operation.state != nullptr) {
     operation.state->begun.fetch_add(1, std::memory_order_seq_cst);
@@ -95,6 +103,9 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
 }
 
 void Machine::after_slow(Operation& operation, Code code) {
+  if (operation.graph_entry != nullptr) {
+    after_graph(operation, code);
+  }
   if (operation.sample != nullptr) {
     samples_.stop(*driver_, operation.sample, operation.stream, code == Code::kSuccess);
   }
@@ -160,34 +171,36 @@ StreamState* Machine::stream_state(DeviceState& device, StreamHandle stream) {
   return device.streams.find(key, stream, shared_name ? context : current_context());
 }
 
-void Machine::wait_for_gates(Operation& operation, uint32_t armed) {
-  Pages& pages = *operation.pages;
+/// What of `armed` can be waited for, once the pages are registered; 0: nothing.
+uint32_t Machine::gates_to_wait_for(Pages& pages, uint32_t armed) {
   const int own = pages.own_gate();
   if (own >= 0) {
     armed &= ~(1U << own);  // nobody waits for himself
   }
   armed &= wire::kArmedTurn | ((1U << wire::kMaxGates) - 1);
-  if (armed == 0 || !register_pages(pages)) {
-    return;
-  }
+  return armed != 0 && register_pages(pages) ? armed : 0;
+}
+
+void Machine::wait_for_gates(Operation& operation, uint32_t mask) {
+  Pages& pages = *operation.pages;
   StreamState* state = operation.state;
   if (state != nullptr) {
     const uint64_t every_ns =
         uint64_t{pages.session->hot.wait_every_us.load(std::memory_order_relaxed)} * 1000;
     const uint64_t since = state->since_wait_ns.load(std::memory_order_relaxed);
     if (operation.kind != Operation::kGraph &&
-        state->waited_mask.load(std::memory_order_relaxed) == armed &&
+        state->waited_mask.load(std::memory_order_relaxed) == mask &&
         since + operation.estimate_ns < every_ns) {
       state->since_wait_ns.store(since + operation.estimate_ns, std::memory_order_relaxed);
       return;
     }
   }
-  const Code code = enqueue_waits(pages, operation.stream, armed);
+  const Code code = enqueue_waits(pages, operation.stream, mask);
   if (code == Code::kSuccess) {
-    pages.session->counters.gate_waits.fetch_add(static_cast<uint64_t>(__builtin_popcount(armed)),
+    pages.session->counters.gate_waits.fetch_add(static_cast<uint64_t>(__builtin_popcount(mask)),
                                                  std::memory_order_relaxed);
     if (state != nullptr) {
-      state->waited_mask.store(armed, std::memory_order_relaxed);
+      state->waited_mask.store(mask, std::memory_order_relaxed);
       state->since_wait_ns.store(operation.estimate_ns, std::memory_order_relaxed);
     }
   } else if (code == Code::kNotSupported) {
@@ -196,12 +209,12 @@ void Machine::wait_for_gates(Operation& operation, uint32_t armed) {
   }
 }
 
-Code Machine::enqueue_waits(Pages& pages, StreamHandle stream, uint32_t armed) {
-  cuda::BatchMemoryOp waits[kWords] = {};
+/// The waits for the words of `mask`, at most kWords; returns how many.
+unsigned Machine::wait_operations(const Pages& pages, uint32_t mask, cuda::BatchMemoryOp* waits) {
   unsigned count = 0;
   for (int word = 0; word < kWords; ++word) {
     const uint32_t bit = word == kTurnIndex ? wire::kArmedTurn : 1U << word;
-    if ((armed & bit) != 0 && pages.words[word] != 0) {
+    if ((mask & bit) != 0 && pages.words[word] != 0) {
       waits[count].type = cuda::BatchMemoryOpType::kWaitValue32;
       waits[count].address = pages.words[word];
       waits[count].value = wire::kOpen;
@@ -209,6 +222,12 @@ Code Machine::enqueue_waits(Pages& pages, StreamHandle stream, uint32_t armed) {
       ++count;
     }
   }
+  return count;
+}
+
+Code Machine::enqueue_waits(Pages& pages, StreamHandle stream, uint32_t mask) {
+  cuda::BatchMemoryOp waits[kWords] = {};
+  const unsigned count = wait_operations(pages, mask, waits);
   if (count == 0) {
     return Code::kNotFound;
   }
@@ -261,6 +280,7 @@ bool Machine::register_pages(Pages& pages) {
   wire::Counters& counters = pages.session->counters;
   counters.gate_registered.store(registered, std::memory_order_relaxed);
   pages.registered_in = current_context();
+  ++pages.registrations;
   if (registered == 0) {
     counters.flags.fetch_or(wire::kFlagNoWaitValue, std::memory_order_relaxed);
   }

@@ -54,18 +54,21 @@ void send_reply(int fd, const wire::JoinReply& reply, const int* fds, size_t cou
 
 }  // namespace
 
-FakeDaemon::FakeDaemon(Manner manner) : manner_(manner) {
+FakeDaemon::FakeDaemon(Manner manner, const std::vector<std::string>& gpus) : manner_(manner) {
   char pattern[] = "/tmp/corun-shim-XXXXXX";
   folder_ = mkdtemp(pattern);
-  std::filesystem::create_directories(folder_ + "/" + kUuid);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  const std::string path = folder_ + "/" + kUuid + "/shim.sock";
-  memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  listener_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      listen(listener_, 8) != 0) {
-    abort();
+  for (const std::string& gpu : gpus) {
+    std::filesystem::create_directories(folder_ + "/" + gpu);
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    const std::string path = folder_ + "/" + gpu + "/shim.sock";
+    memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    const int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        listen(listener, 8) != 0) {
+      abort();
+    }
+    listeners_.push_back(listener);
   }
   thread_ = std::thread([this] { serve(); });
 }
@@ -74,7 +77,9 @@ FakeDaemon::~FakeDaemon() {
   stop_ = true;
   thread_.join();
   hang_up();
-  close(listener_);
+  for (const int listener : listeners_) {
+    close(listener);
+  }
   std::filesystem::remove_all(folder_);
 }
 
@@ -88,17 +93,23 @@ void FakeDaemon::hang_up() {
 
 void FakeDaemon::serve() {
   while (!stop_) {
-    pollfd poll_fd = {.fd = listener_, .events = POLLIN, .revents = 0};
-    if (poll(&poll_fd, 1, 20) <= 0) {
-      continue;
+    std::vector<pollfd> polled;
+    for (const int listener : listeners_) {
+      polled.push_back({.fd = listener, .events = POLLIN, .revents = 0});
     }
-    const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    ++connections_;
-    {
-      const std::lock_guard lock(mutex_);
-      open_.push_back(fd);
+    poll(polled.data(), polled.size(), 20);
+    for (const pollfd& one : polled) {
+      if ((one.revents & POLLIN) == 0) {
+        continue;
+      }
+      const int fd = accept4(one.fd, nullptr, nullptr, SOCK_CLOEXEC);
+      ++connections_;
+      {
+        const std::lock_guard lock(mutex_);
+        open_.push_back(fd);
+      }
+      answer(fd);
     }
-    answer(fd);
   }
 }
 

@@ -25,9 +25,14 @@ enum class Manner {
   kClose,           ///< hangs up
 };
 
+/// UUID of the tests' driver's device 0, and its folder's name.
+inline constexpr char kUuid[] = "GPU-01010101-0101-0101-0101-010101010101";
+
 class FakeDaemon {
  public:
-  explicit FakeDaemon(Manner manner = Manner::kWelcome);
+  /// `gpus`: the UUIDs that it answers for.
+  explicit FakeDaemon(Manner manner = Manner::kWelcome,
+                      const std::vector<std::string>& gpus = {kUuid});
   ~FakeDaemon();
   FakeDaemon(const FakeDaemon&) = delete;
   FakeDaemon& operator=(const FakeDaemon&) = delete;
@@ -64,14 +69,11 @@ class FakeDaemon {
   std::atomic<Manner> manner_;
   std::atomic<size_t> connections_{0};
   std::atomic<bool> stop_{false};
-  int listener_ = -1;
+  std::vector<int> listeners_;
   std::mutex mutex_;
   std::vector<Session> sessions_;
   std::vector<int> open_;
   std::thread thread_;
 };
-
-/// UUID of the tests' driver's device 0, and its folder's name.
-inline constexpr char kUuid[] = "GPU-01010101-0101-0101-0101-010101010101";
 
 }  // namespace corun::shim::testing

@@ -73,6 +73,18 @@ TEST_F(HookChoice, AFunctionWithoutAPerThreadVariantServesBoth) {
   EXPECT_EQ(chosen("cuMemAlloc", 99, 12000, 2), "cuMemAlloc_v2");
 }
 
+TEST_F(HookChoice, AFunctionThatIsRenamedToALongerNameIsFound) {
+  exports["cuGraphInstantiate"] = 20;
+  exports["cuGraphInstantiate_v2"] = 21;
+  exports["cuGraphInstantiateWithFlags"] = 22;
+  EXPECT_EQ(chosen("cuGraphInstantiate", 20, 10000), "cuGraphInstantiate");
+  EXPECT_EQ(chosen("cuGraphInstantiate", 21, 11080), "cuGraphInstantiate_v2");
+  EXPECT_EQ(chosen("cuGraphInstantiate", 22, 12000), "cuGraphInstantiateWithFlags");
+  EXPECT_EQ(chosen("cuGraphInstantiateWithFlags", 22, 12000), "cuGraphInstantiateWithFlags");
+  EXPECT_EQ(chosen("cuGraphInstantiate", 99, 11080), "cuGraphInstantiate_v2");
+  EXPECT_EQ(chosen("cuGraphInstantiate", 99, 12000), "cuGraphInstantiateWithFlags");
+}
+
 TEST_F(HookChoice, ALongerNameIsNotAVariant) {
   EXPECT_EQ(chosen("cuMemAllocPitch", 99, 12000), "cuMemAllocPitch_v2");
   EXPECT_EQ(chosen("cuLaunch", 99, 12000), "none");

@@ -33,7 +33,9 @@ std::string counting_library() { return SHIM_FILES "/libshim_test_counting.so"; 
 
 Workload::Workload(const Options& options) {
   const std::string program =
-      std::string(SHIM_FILES) + (options.linked ? "/shim_app_linked" : "/shim_app");
+      !options.program.empty()
+          ? options.program
+          : std::string(SHIM_FILES) + (options.linked ? "/shim_app_linked" : "/shim_app");
   const std::string driver = SHIM_FILES "/libcuda.so.1";
   std::vector<std::string> variables = {"LD_PRELOAD=" + preloads(options)};
   for (const auto& [name, value] : options.environment) {

@@ -11,6 +11,7 @@ namespace corun::shim::testing {
 class Workload {
  public:
   struct Options {
+    std::string program = {};  ///< instead of the tests' own application
     std::string via = "dlsym";
     bool linked = false;
     bool preloaded = true;

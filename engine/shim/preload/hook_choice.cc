@@ -25,6 +25,16 @@ bool is_variant(const char* symbol, const char* name) {
   return rest[0] == '\0' || strcmp(rest, "_ptsz") == 0 || strcmp(rest, "_ptds") == 0;
 }
 
+/// The one function that cuda.h renames to another base name (from 12.0 on).
+const char* renamed(const char* name) {
+  return strcmp(name, "cuGraphInstantiate") == 0 ? "cuGraphInstantiateWithFlags" : name;
+}
+
+/// Whether a program that asks for `name` may mean `symbol`.
+bool may_mean(const char* symbol, const char* name) {
+  return is_variant(symbol, name) || is_variant(symbol, renamed(name));
+}
+
 bool exported_by_a_variant(const char* name, const void* address, ExportedAt exported_at) {
   char symbol[128];
   for (const char* version : kVersions) {
@@ -53,7 +63,7 @@ int slot_of_address(const char* name, const void* address, int version, uint64_t
                     ExportedAt exported_at) {
   bool any = false;
   for (int slot = 0; slot < kSlots; ++slot) {
-    if (is_variant(hooks[slot].symbol, name)) {
+    if (may_mean(hooks[slot].symbol, name)) {
       any = true;
       if (exported_at(hooks[slot].symbol) == address) {
         return slot;
@@ -68,8 +78,7 @@ int slot_of_address(const char* name, const void* address, int version, uint64_t
   bool best_fits = false;
   for (int slot = 0; slot < kSlots; ++slot) {
     const Hook& hook = hooks[slot];
-    if (!is_variant(hook.symbol, name) || hook.since > version ||
-        (hook.per_thread && !per_thread)) {
+    if (!may_mean(hook.symbol, name) || hook.since > version || (hook.per_thread && !per_thread)) {
       continue;
     }
     // A function without a per-thread variant serves both.

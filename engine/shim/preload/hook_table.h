@@ -51,6 +51,30 @@
   X(cuGraphLaunch, graph_launch, kLegacy, 10000)                          \
   X(cuGraphLaunch_ptsz, graph_launch, kPerThread, 10000)
 
+// cuGraphInstantiate means this symbol, then _v2 and from 12.0 on WithFlags, by cuda.h's renames.
+#define CORUN_GRAPH_HOOKS(X)                                                           \
+  X(cuGraphInstantiate, graph_instantiate, kLegacy, 10000)                             \
+  X(cuGraphInstantiate_v2, graph_instantiate, kLegacy, 11000)                          \
+  X(cuGraphInstantiateWithFlags, graph_instantiate_flags, kLegacy, 12000)              \
+  X(cuGraphInstantiateWithParams, graph_instantiate_params, kLegacy, 12000)            \
+  X(cuGraphInstantiateWithParams_ptsz, graph_instantiate_params, kPerThread, 12000)    \
+  X(cuGraphExecUpdate, graph_update, kLegacy, 10020)                                   \
+  X(cuGraphExecUpdate_v2, graph_update_v2, kLegacy, 12000)                             \
+  X(cuGraphExecKernelNodeSetParams, graph_set_kernel, kLegacy, 10010)                  \
+  X(cuGraphExecKernelNodeSetParams_v2, graph_set_kernel_v2, kLegacy, 12000)            \
+  X(cuGraphExecMemcpyNodeSetParams, graph_set_memcpy, kLegacy, 10020)                  \
+  X(cuGraphExecMemsetNodeSetParams, graph_set_memset, kLegacy, 10020)                  \
+  X(cuGraphExecHostNodeSetParams, graph_set_other, kLegacy, 10020)                     \
+  X(cuGraphExecChildGraphNodeSetParams, graph_set_other, kLegacy, 11010)               \
+  X(cuGraphExecEventRecordNodeSetEvent, graph_set_other, kLegacy, 11010)               \
+  X(cuGraphExecEventWaitNodeSetEvent, graph_set_other, kLegacy, 11010)                 \
+  X(cuGraphExecExternalSemaphoresSignalNodeSetParams, graph_set_other, kLegacy, 11020) \
+  X(cuGraphExecExternalSemaphoresWaitNodeSetParams, graph_set_other, kLegacy, 11020)   \
+  X(cuGraphExecBatchMemOpNodeSetParams, graph_set_other, kLegacy, 11070)               \
+  X(cuGraphExecNodeSetParams, graph_set_other, kLegacy, 12020)                         \
+  X(cuGraphNodeSetEnabled, graph_set_enabled, kLegacy, 11060)                          \
+  X(cuGraphExecDestroy, graph_exec_destroy, kLegacy, 10000)
+
 #define CORUN_MEMORY_HOOKS(X)                                        \
   X(cuMemAlloc_v2, mem_alloc, kLegacy, 3020)                         \
   X(cuMemAllocPitch_v2, mem_alloc_pitch, kLegacy, 3020)              \
@@ -151,6 +175,7 @@
   CORUN_CONTEXT_HOOKS(X)    \
   CORUN_SYNC_HOOKS(X)       \
   CORUN_LAUNCH_HOOKS(X)     \
+  CORUN_GRAPH_HOOKS(X)      \
   CORUN_MEMORY_HOOKS(X)     \
   CORUN_ASYNC_COPY_HOOKS(X) \
   CORUN_SYNC_COPY_HOOKS(X)  \

@@ -42,8 +42,21 @@ Code launch_kernel_ex(const cuda::LaunchConfig* config, FunctionHandle function,
 
 template <Slot kSlot, DefaultStream kDefault>
 Code graph_launch(GraphExecHandle graph, StreamHandle stream) {
-  Work work(Operation::kGraph, named<kDefault>(stream), Estimates::key(graph, 0, 0, 0, 0, 0));
-  return work.done(next<kSlot>(graph, stream));
+  Operation operation;
+  operation.kind = Operation::kGraph;
+  operation.stream = named<kDefault>(stream);
+  operation.key = Estimates::key(graph);
+  operation.graph = graph;
+  if (outermost()) {
+    machine.before(operation);
+  }
+  Code code = next<kSlot>(operation.graph, stream);
+  if (code != Code::kSuccess && operation.graph != graph) {
+    machine.on_segments_refused(operation);
+    code = next<kSlot>(graph, stream);
+  }
+  machine.after(operation, code);
+  return code;
 }
 
 template <Slot kSlot, DefaultStream>

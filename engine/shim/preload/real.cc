@@ -95,6 +95,7 @@ void find_driver(Driver* driver) {
 #define CORUN_FIND(name, symbol, parameters) \
   driver->name = reinterpret_cast<decltype(driver->name)>(exported_at(#symbol));
   CORUN_SHIM_DRIVER_FUNCTIONS(CORUN_FIND)
+  CORUN_SHIM_GRAPH_FUNCTIONS(CORUN_FIND)
 #undef CORUN_FIND
 }
 
