@@ -32,6 +32,16 @@ TEST_F(OnTheSimulatedGpu, TrainCountsItsSamplesAndItsChecksumHolds) {
   EXPECT_EQ(train.stop(), (ExitStatus{.code = 0, .signal = {}}));
 }
 
+TEST_F(OnTheSimulatedGpu, TrainingByGraphsCountsWholeSteps) {
+  Tenant train = start({"train", "--graph", "--kernels-per-step", "5", "--kernel-us", "200"});
+  train.warm();
+  const DoneMessage done = done_in(train.window(1, 0.3));
+  EXPECT_GT(done.items, 0U);
+  EXPECT_EQ(done.items % 20, 0U) << "5 kernels of 4 samples";
+  EXPECT_EQ(done.checksum_ok, true);
+  EXPECT_EQ(train.stop().code, 0);
+}
+
 TEST_F(OnTheSimulatedGpu, ProgressBeginsAtNothingAndEndsAtTheItems) {
   Tenant train = start({"train", "--batch-mib", "1"});
   train.warm();

@@ -21,6 +21,14 @@ TEST(SyntheticOptions, TrainTakesItsOptions) {
   EXPECT_EQ((*parsed)->common.memory_bytes, uint64_t{2} << 30);
 }
 
+TEST(SyntheticOptions, TrainLaunchesItsStepsAsGraphs) {
+  const auto parsed = parse({"train", "--graph", "--kernels-per-step", "50"});
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  const auto& train = std::get<TrainOptions>((*parsed)->work);
+  EXPECT_TRUE(train.graph);
+  EXPECT_EQ(train.kernels_per_step, 50U);
+}
+
 TEST(SyntheticOptions, InferWithoutRateAndLoadHasARate) {
   const auto parsed = parse({"infer"});
   ASSERT_TRUE(parsed);
@@ -74,6 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::vector<const char*>{"train", "--kernel-us", "many"},
                     std::vector<const char*>{"train", "--memory", "2 parsecs"},
                     std::vector<const char*>{"train", "--duration", "0s"},
+                    std::vector<const char*>{"train", "--graph", "--batch-mib", "1"},
                     std::vector<const char*>{"infer", "--rate", "5", "--load", "0.5"},
                     std::vector<const char*>{"infer", "--arrivals", "sometimes"},
                     std::vector<const char*>{"notebook", "--think", "3"},

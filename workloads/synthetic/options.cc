@@ -105,11 +105,13 @@ void add_train(CLI::App& root, RawOptions& raw) {
   add_count(app, "--kernels-per-step", train.kernels_per_step, 1, 4096, "kernels of a step");
   add_count(app, "--samples-per-kernel", train.samples_per_kernel, 1, 1U << 16,
             "samples that a kernel counts for");
-  app.add_option("--batch-mib", train.batch_mib, "MiB copied to the device before each step")
-      ->check(CLI::Range(0.0, 4096.0).description(""))
-      ->capture_default_str();
+  auto* batch =
+      app.add_option("--batch-mib", train.batch_mib, "MiB copied to the device before each step")
+          ->check(CLI::Range(0.0, 4096.0).description(""))
+          ->capture_default_str();
   add_count(app, "--queue-depth", train.queue_depth, 0, 4096,
-            "kernels in flight (0: 20 ms of work)");
+            "kernels or graphs in flight (0: 20 ms of work)");
+  app.add_flag("--graph", train.graph, "launch each step as one CUDA graph")->excludes(batch);
 }
 
 void add_infer(CLI::App& root, RawOptions& raw) {

@@ -32,7 +32,8 @@ struct TrainOptions {
   uint32_t kernels_per_step = 8;
   uint32_t samples_per_kernel = 4;
   double batch_mib = 0;      ///< copied to the device before each step
-  uint32_t queue_depth = 0;  ///< kernels in flight; 0: 20 ms of work, 2 to 256
+  uint32_t queue_depth = 0;  ///< kernels (or graphs) in flight; 0: 20 ms of work, 2 to 256
+  bool graph = false;        ///< each step is one launch of a CUDA graph
 };
 
 struct InferOptions {

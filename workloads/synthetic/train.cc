@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "gpu/graph.h"
 #include "workloads/synthetic/factories.h"
 #include "workloads/synthetic/gpu_workload.h"
 #include "workloads/synthetic/pump.h"
@@ -68,10 +69,12 @@ class Train final : public GpuWorkload {
 
   Status calibrate() override {
     blocks_ = options_.blocks != 0 ? options_.blocks : 8 * gpu().sm_count();
-    depth_ = options_.queue_depth != 0 ? options_.queue_depth : depth_for(options_.kernel_us);
+    const uint32_t kernels = options_.graph ? options_.kernels_per_step : 1;
+    depth_ =
+        options_.queue_depth != 0 ? options_.queue_depth : depth_for(options_.kernel_us * kernels);
     CORUN_ASSIGN(const Calibration found, calibrate_burn(blocks_, options_.kernel_us));
     iterations_ = found.iterations;
-    return {};
+    return options_.graph ? capture_step() : Status();
   }
 
   Result<WarmFigures> warm(Nanos length) override {
@@ -108,6 +111,11 @@ class Train final : public GpuWorkload {
   Status pump_until(Instant end, const std::function<bool(uint64_t)>& done) {
     bool go_on = true;
     Pump pump(gpu(), depth_, [&](uint64_t items) { go_on = done(items); });
+    while (step_ && go_on && monotonic_now() < end) {
+      CORUN_TRY(pump.submit(gpu().stream(), options_.samples_per_kernel * options_.kernels_per_step,
+                            [&] { return launch_step(); }));
+    }
+    if (step_) return pump.drain();
     uint32_t kernel = 0;  // of the current step
     while (go_on && monotonic_now() < end) {
       CORUN_TRY(pump.submit(gpu().stream(), options_.samples_per_kernel,
@@ -126,8 +134,25 @@ class Train final : public GpuWorkload {
     return {};
   }
 
+  Status capture_step() {
+    CORUN_ASSIGN(step_, gpu::Graph::capture(gpu().stream(), [&]() -> Status {
+                   for (uint32_t i = 0; i < options_.kernels_per_step; ++i) {
+                     CORUN_TRY(gpu().kernels().burn(gpu().stream().get(), blocks_,
+                                                    state().argument(), iterations_));
+                   }
+                   return {};
+                 }));
+    return {};
+  }
+  Status launch_step() {
+    CORUN_TRY(step_->launch(gpu().stream().get()));
+    state().launched(options_.kernels_per_step);
+    return {};
+  }
+
   TrainOptions options_;
   std::optional<BatchFeeder> feeder_;
+  std::optional<gpu::Graph> step_;
   uint32_t blocks_ = 0;
   uint32_t depth_ = 2;
   uint32_t iterations_ = 1;
