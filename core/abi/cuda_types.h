@@ -48,6 +48,19 @@ struct BatchMemoryOp {
 };
 static_assert(sizeof(BatchMemoryOp) == 48 && offsetof(BatchMemoryOp, flags) == 24);
 
+// --- launches ---
+
+/// CUDA_LAUNCH_PARAMS: one device of cuLaunchCooperativeKernelMultiDevice.
+struct DeviceLaunch {
+  FunctionHandle function;
+  unsigned grid_x, grid_y, grid_z;
+  unsigned block_x, block_y, block_z;
+  unsigned dynamic_shared_bytes;
+  StreamHandle stream;
+  void** parameters;
+};
+static_assert(sizeof(DeviceLaunch) == 56 && offsetof(DeviceLaunch, stream) == 40);
+
 // --- memory ---
 
 struct MemoryLocation {

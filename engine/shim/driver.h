@@ -28,6 +28,7 @@ namespace corun::shim {
     (StreamHandle stream, DevicePtr address, uint32_t value, unsigned flags))                      \
   X(stream_batch_mem_op, cuStreamBatchMemOp_v2,                                                    \
     (StreamHandle stream, unsigned count, cuda::BatchMemoryOp* operations, unsigned flags))        \
+  X(stream_context, cuStreamGetCtx, (StreamHandle stream, ContextHandle * context))                \
   X(stream_query, cuStreamQuery, (StreamHandle stream))                                            \
   X(stream_is_capturing, cuStreamIsCapturing, (StreamHandle stream, cuda::CaptureStatus * status)) \
   X(exchange_capture_mode, cuThreadExchangeStreamCaptureMode, (cuda::CaptureMode * mode))          \

@@ -59,20 +59,23 @@ TEST_P(WaysTest, ASecondPreloadInFrontKeepsWorking) {
   ASSERT_EQ(workload.ask("start"), "0");
   ASSERT_EQ(workload.ask("launch 5"), "0");
   EXPECT_EQ(daemon.session(0)->counters.launches.load(), 5U);
-  if (GetParam().via == "dlsym" || GetParam().linked) {
+  // By RTLD_NEXT a program asks the library in front for what comes behind that library.
+  if ((GetParam().via == "dlsym" || GetParam().linked) && GetParam().via != "next") {
     EXPECT_EQ(workload.ask("counted launches"), "5");
   }
 }
 
 void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 
-INSTANTIATE_TEST_SUITE_P(Driver, WaysTest,
-                         ::testing::Values(Way{"Dlsym", "dlsym", false},
-                                           Way{"ProcAddress", "procaddress", false},
-                                           Way{"ProcAddressPerThread", "procaddress-ptsz", false},
-                                           Way{"DlsymOfALinkedLibrary", "dlsym", true},
-                                           Way{"Linked", "linked", true}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Driver, WaysTest,
+    ::testing::Values(Way{"Dlsym", "dlsym", false}, Way{"ProcAddress", "procaddress", false},
+                      Way{"ProcAddressOfCuda11", "procaddress-v1", false},
+                      Way{"ProcAddressOfCuda13", "procaddress-13", false},
+                      Way{"DlsymDefault", "default", true}, Way{"DlsymNext", "next", true},
+                      Way{"ProcAddressPerThread", "procaddress-ptsz", false},
+                      Way{"DlsymOfALinkedLibrary", "dlsym", true}, Way{"Linked", "linked", true}),
+    [](const auto& test) { return test.param.name; });
 
 TEST(Interposition, WithoutARunDirNothingIsHooked) {
   Workload workload({.environment = {}});
@@ -103,6 +106,17 @@ TEST(Interposition, AForkedChildJoinsAsASessionOfItsOwn) {
   ASSERT_EQ(workload.ask("start"), "0");
   ASSERT_EQ(workload.ask("launch 2"), "0");
   EXPECT_EQ(daemon.session(1)->counters.launches.load(), 2U);
+}
+
+TEST(Interposition, AChildThatIsAnotherProgramJoinsToo) {
+  FakeDaemon daemon;
+  Workload workload({.environment = {{"CORUN_RUN_DIR", daemon.run_dir()}}});
+  ASSERT_EQ(workload.ask("start"), "0");
+  EXPECT_EQ(workload.ask("exec"), "43");
+  ASSERT_NE(daemon.session(1), nullptr);
+  EXPECT_EQ(daemon.session(1)->counters.launches.load(), 4U);
+  ASSERT_EQ(workload.ask("launch 2"), "0");
+  EXPECT_EQ(daemon.session(0)->counters.launches.load(), 2U);
 }
 
 TEST(Interposition, AChildOfAUserOfTheGpuStartsClean) {

@@ -6,7 +6,7 @@
 //
 // The version decides only when cuGetProcAddress returned an address that no exported symbol has.
 // Names and signatures: CUDA Driver API reference and cuda.h's renames; checked by
-// tests/shim/hook_table_test.cc.
+// tests/shim/hook_choice_test.cc.
 #pragma once
 
 #define CORUN_CONTEXT_HOOKS(X)                                  \
@@ -34,6 +34,8 @@
   X(cuEventRecord_ptsz, event_record, kPerThread, 7000)                          \
   X(cuEventRecordWithFlags, event_record_flags, kLegacy, 11010)                  \
   X(cuEventRecordWithFlags_ptsz, event_record_flags, kPerThread, 11010)          \
+  X(cuStreamBeginCapture, begin_capture_v1, kLegacy, 10000)                      \
+  X(cuStreamBeginCapture_ptsz, begin_capture_v1, kPerThread, 10000)              \
   X(cuStreamBeginCapture_v2, begin_capture, kLegacy, 10010)                      \
   X(cuStreamBeginCapture_v2_ptsz, begin_capture, kPerThread, 10010)              \
   X(cuStreamBeginCaptureToGraph, begin_capture_to_graph, kLegacy, 12030)         \
@@ -48,6 +50,10 @@
   X(cuLaunchKernelEx_ptsz, launch_kernel_ex, kPerThread, 11060)           \
   X(cuLaunchCooperativeKernel, launch_cooperative, kLegacy, 9000)         \
   X(cuLaunchCooperativeKernel_ptsz, launch_cooperative, kPerThread, 9000) \
+  X(cuLaunchCooperativeKernelMultiDevice, launch_devices, kLegacy, 9000)  \
+  X(cuLaunch, launch_old, kLegacy, 2000)                                  \
+  X(cuLaunchGrid, launch_grid, kLegacy, 2000)                             \
+  X(cuLaunchGridAsync, launch_grid_async, kLegacy, 2000)                  \
   X(cuGraphLaunch, graph_launch, kLegacy, 10000)                          \
   X(cuGraphLaunch_ptsz, graph_launch, kPerThread, 10000)
 
@@ -120,6 +126,31 @@
   X(cuMemcpy2DAsync_v2##suffix, kBus, stream, 3020, (const void*, StreamHandle))                  \
   X(cuMemcpy3DAsync_v2##suffix, kBus, stream, 3020, (const void*, StreamHandle))                  \
   X(cuMemcpy3DPeerAsync##suffix, kBus, stream, 4000, (const void*, StreamHandle))                 \
+  X(cuMemcpyBatchAsync##suffix, kBus, stream, 12080,                                              \
+    (const void*, const void*, const void*, size_t, const void*, const void*, size_t, size_t*,    \
+     StreamHandle))                                                                               \
+  X(cuMemcpyBatchAsync_v2##suffix, kBus, stream, 13000,                                           \
+    (const void*, const void*, const void*, size_t, const void*, const void*, size_t,             \
+     StreamHandle))                                                                               \
+  X(cuMemcpy3DBatchAsync##suffix, kBus, stream, 12080,                                            \
+    (size_t, const void*, size_t*, unsigned long long, StreamHandle))                             \
+  X(cuMemcpy3DBatchAsync_v2##suffix, kBus, stream, 13000,                                         \
+    (size_t, const void*, unsigned long long, StreamHandle))                                      \
+  X(cuMemcpyWithAttributesAsync##suffix, kBus, stream, 13020,                                     \
+    (DevicePtr, DevicePtr, size_t, const void*, StreamHandle))                                    \
+  X(cuMemcpy3DWithAttributesAsync##suffix, kBus, stream, 13020,                                   \
+    (const void*, unsigned long long, StreamHandle))                                              \
+  X(cuMemPrefetchAsync##suffix, kBus, stream, 8000, (DevicePtr, size_t, Device, StreamHandle))    \
+  X(cuMemPrefetchAsync_v2##suffix, kBus, stream, 12020,                                           \
+    (DevicePtr, size_t, cuda::MemoryLocation, unsigned, StreamHandle))                            \
+  X(cuMemPrefetchBatchAsync##suffix, kBus, stream, 13000,                                         \
+    (const void*, const void*, size_t, const void*, const void*, size_t, unsigned long long,      \
+     StreamHandle))                                                                               \
+  X(cuMemDiscardAndPrefetchBatchAsync##suffix, kBus, stream, 13000,                               \
+    (const void*, const void*, size_t, const void*, const void*, size_t, unsigned long long,      \
+     StreamHandle))                                                                               \
+  X(cuMemBatchDecompressAsync##suffix, kDevice, stream, 12060,                                    \
+    (const void*, size_t, unsigned, size_t*, StreamHandle))                                       \
   X(cuMemsetD8Async##suffix, kDevice, stream, 3020,                                               \
     (DevicePtr, unsigned char, size_t, StreamHandle))                                             \
   X(cuMemsetD16Async##suffix, kDevice, stream, 3020,                                              \

@@ -16,7 +16,7 @@ enum class Way {
 };
 
 /// The size among a copy's parameters: the last one of type size_t (of 2D memsets the rows, which
-/// is too small; they are rare). Descriptors count as nothing but the fixed cost.
+/// is too small; they are rare). Descriptors and batches count as nothing but the fixed cost.
 template <class Parameter>
 constexpr void keep_size(uint64_t& size, Parameter parameter) {
   if constexpr (std::is_same_v<Parameter, size_t>) {

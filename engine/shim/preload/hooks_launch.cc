@@ -1,4 +1,6 @@
 // Launches and synchronisation: each hook is one step before the call and one after it.
+#include <algorithm>
+
 #include "engine/shim/preload/process.h"
 
 namespace corun::shim {
@@ -38,6 +40,78 @@ Code launch_kernel_ex(const cuda::LaunchConfig* config, FunctionHandle function,
                            config->block_x * config->block_y * config->block_z,
                            config->dynamic_shared_bytes));
   return work.done(next<kSlot>(config, function, parameters, extra));
+}
+
+/// The forms of before CUDA 4: their blocks were set by calls that are not followed.
+template <Slot kSlot, DefaultStream>
+Code launch_old(FunctionHandle function) {
+  Work work(Operation::kKernel, nullptr, Estimates::key(function, 1, 1, 1, 0, 0));
+  return work.done(next<kSlot>(function));
+}
+
+uint64_t grid_key(FunctionHandle function, int width, int height) {
+  return Estimates::key(function, static_cast<unsigned>(width), static_cast<unsigned>(height), 1, 0,
+                        0);
+}
+
+template <Slot kSlot, DefaultStream>
+Code launch_grid(FunctionHandle function, int width, int height) {
+  Work work(Operation::kKernel, nullptr, grid_key(function, width, height));
+  return work.done(next<kSlot>(function, width, height));
+}
+
+template <Slot kSlot, DefaultStream>
+Code launch_grid_async(FunctionHandle function, int width, int height, StreamHandle stream) {
+  Work work(Operation::kKernel, stream, grid_key(function, width, height));
+  return work.done(next<kSlot>(function, width, height, stream));
+}
+
+/// Makes the context of a stream current while it lives.
+class InContextOf {
+ public:
+  explicit InContextOf(StreamHandle stream) {
+    const Driver& driver = machine.driver();
+    ContextHandle context = nullptr;
+    pushed_ = driver.stream_context != nullptr && driver.ctx_push != nullptr &&
+              driver.ctx_pop != nullptr &&
+              driver.stream_context(stream, &context) == Code::kSuccess &&
+              driver.ctx_push(context) == Code::kSuccess;
+  }
+  ~InContextOf() {
+    ContextHandle popped = nullptr;
+    if (pushed_) {
+      machine.driver().ctx_pop(&popped);
+    }
+  }
+  InContextOf(const InContextOf&) = delete;
+  InContextOf& operator=(const InContextOf&) = delete;
+
+ private:
+  bool pushed_ = false;
+};
+
+/// One kernel on each of several devices, all of which start together: each waits for its own
+/// device's gates.
+template <Slot kSlot, DefaultStream>
+Code launch_devices(const cuda::DeviceLaunch* launches, unsigned count, unsigned flags) {
+  Operation operations[kMaxDevices];
+  const unsigned followed =
+      launches == nullptr || !outermost() ? 0 : std::min<unsigned>(count, kMaxDevices);
+  for (unsigned i = 0; i < followed; ++i) {
+    const cuda::DeviceLaunch& one = launches[i];
+    const InContextOf context(one.stream);
+    operations[i].stream = one.stream;
+    operations[i].key =
+        Estimates::key(one.function, one.grid_x, one.grid_y, one.grid_z,
+                       one.block_x * one.block_y * one.block_z, one.dynamic_shared_bytes);
+    machine.before(operations[i]);
+  }
+  const Code code = next<kSlot>(launches, count, flags);
+  for (unsigned i = 0; i < followed; ++i) {
+    const InContextOf context(launches[i].stream);
+    machine.after(operations[i], code);
+  }
+  return code;
 }
 
 template <Slot kSlot, DefaultStream kDefault>
@@ -149,6 +223,12 @@ class CaptureBegin {
  private:
   bool counts_;
 };
+
+template <Slot kSlot, DefaultStream>
+Code begin_capture_v1(StreamHandle stream) {
+  const CaptureBegin begin;
+  return begin.done(next<kSlot>(stream));
+}
 
 template <Slot kSlot, DefaultStream>
 Code begin_capture(StreamHandle stream, int mode) {

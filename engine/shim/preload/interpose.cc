@@ -53,6 +53,13 @@ extern "C" __attribute__((visibility("hidden"), used)) Answer corun_dlsym_answer
     return {go_on, nullptr};
   }
   void* found = go_on(handle, name);
+  // This library's symbol is in the default scope: who is found instead of it stands in front of it
+  // and comes to it by RTLD_NEXT.
+  const bool in_front =
+      handle == RTLD_DEFAULT && found != nullptr && !is_own(found) && found != exported_at(name);
+  if (in_front) {
+    return {nullptr, found};
+  }
   void* answer = found == nullptr ? nullptr : hooked(slot, found);
   log_debug("dlsym %s: %p, answered %p", name, found, answer);
   return {nullptr, answer};

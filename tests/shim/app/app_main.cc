@@ -27,13 +27,21 @@ namespace {
 
 std::string via;
 void* library = nullptr;
+char** arguments = nullptr;
 std::vector<unsigned long> held;
 
-void* procaddress(const std::string& name, unsigned long flags) {
-  using Find = int (*)(const char*, void**, int, unsigned long, int*);
-  static auto* find = reinterpret_cast<Find>(dlsym(library, "cuGetProcAddress_v2"));
+/// As a program of CUDA 11.3 asks, or by the second form, of 12.0.
+void* procaddress(const std::string& name, unsigned long flags, bool first, int version) {
+  using First = int (*)(const char*, void**, int, unsigned long);
+  using Second = int (*)(const char*, void**, int, unsigned long, int*);
   void* found = nullptr;
-  find(name.c_str(), &found, 11020, flags, nullptr);
+  if (first) {
+    reinterpret_cast<First>(dlsym(library, "cuGetProcAddress"))(name.c_str(), &found, version,
+                                                                flags);
+  } else {
+    reinterpret_cast<Second>(dlsym(library, "cuGetProcAddress_v2"))(name.c_str(), &found, version,
+                                                                    flags, nullptr);
+  }
   return found;
 }
 
@@ -41,11 +49,18 @@ void* procaddress(const std::string& name, unsigned long flags) {
 template <class Function>
 Function get(const std::string& name) {
   void* found = nullptr;
-  if (via == "dlsym" || via == "linked") {
+  if (via == "default" || via == "next") {
+    // In what is loaded already, from here or from behind the program on.
+    void* where = via == "default" ? RTLD_DEFAULT : RTLD_NEXT;
+    found = dlsym(where, (name + "_v2").c_str());
+    found = found != nullptr ? found : dlsym(where, name.c_str());
+  } else if (via == "dlsym" || via == "linked") {
     found = name == "cuCtxSynchronize" ? nullptr : dlsym(library, (name + "_v2").c_str());
     found = found != nullptr ? found : dlsym(library, name.c_str());
   } else {
-    found = procaddress(name, via == "procaddress-ptsz" ? 2 : 0);
+    const bool newest = via == "procaddress-13" && name == "cuLaunchKernel";
+    found = procaddress(name, via == "procaddress-ptsz" ? 2 : 0, via == "procaddress-v1",
+                        newest ? 13000 : 11030);
   }
   if (found == nullptr) {
     fmt::print("no {}\n", name);
@@ -186,6 +201,29 @@ int in_child() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/// A child that is another program, of the same environment.
+int in_program(const char* program, const char* driver) {
+  fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    execl(program, program, "once", driver, nullptr);
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// Any driver function, with memory of zeros wherever it may want a pointer.
+int call(const std::string& symbol) {
+  static unsigned long zeros[4096];
+  using L = unsigned long;
+  using Any = int (*)(L, L, L, L, L, L, L, L, L, L, L);
+  auto* function = reinterpret_cast<Any>(dlsym(library, symbol.c_str()));
+  const L a = reinterpret_cast<L>(zeros);
+  return function == nullptr ? -1 : function(a, a, a, a, a, a, a, a, a, a, a);
+}
+
 /// Total, free, used and (version 2) reserved, as NVML tells them.
 void print_nvml(const std::string& directory, bool second) {
   void* nvml = dlopen((directory + "/libnvidia-ml.so.1").c_str(), RTLD_NOW);
@@ -253,6 +291,11 @@ void run(const std::string& command, std::istringstream& rest) {
     fmt::print("{}\n", (get<int (*)()>("cuCtxSynchronize")()));
   } else if (command == "fork") {
     fmt::print("{}\n", in_child());
+  } else if (command == "exec") {
+    fmt::print("{}\n", in_program(arguments[0], arguments[2]));
+  } else if (command == "call") {
+    rest >> word;
+    fmt::print("{}\n", call(word));
   } else if (command == "present") {
     auto* present = helper<int (*)()>("corun_present");
     fmt::print("{}\n", (present == nullptr ? -1 : present()));
@@ -270,8 +313,13 @@ void run(const std::string& command, std::istringstream& rest) {
 
 int main(int argc, char** argv) {
   via = argc > 1 ? argv[1] : "";
+  arguments = argv;
   if (argc > 2) {
     library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
+  }
+  if (via == "once") {
+    via = "dlsym";
+    return start() == 0 && launch(4, 0) == 0 ? 43 : 1;
   }
   char line[256];
   while (fgets(line, sizeof line, stdin) != nullptr) {

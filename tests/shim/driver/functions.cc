@@ -112,8 +112,14 @@ int cuMemGetAddressRange_v2(unsigned long* base, size_t* bytes, unsigned long ad
   return 0;
 }
 
-int cuCtxCreate_v2(void** context, unsigned, int) { return make_context(context); }
-int cuDevicePrimaryCtxRetain(void** context, int) { return make_context(context); }
+int cuCtxCreate_v2(void** context, unsigned, int) {
+  ++FAKE_COUNT(cuCtxCreate_v2);
+  return make_context(context);
+}
+int cuDevicePrimaryCtxRetain(void** context, int) {
+  ++FAKE_COUNT(cuDevicePrimaryCtxRetain);
+  return make_context(context);
+}
 
 int cuLaunchKernel(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                    void* stream, void**, void**) {
@@ -128,23 +134,53 @@ int cuLaunchKernel_ptsz(void*, unsigned, unsigned, unsigned, unsigned, unsigned,
   return 0;
 }
 
-int cuMemAlloc_v2(unsigned long* address, size_t) { return give(address); }
+int cuMemAlloc_v2(unsigned long* address, size_t) {
+  ++FAKE_COUNT(cuMemAlloc_v2);
+  return give(address);
+}
 int cuMemAllocPitch_v2(unsigned long* address, size_t* pitch, size_t width, size_t, unsigned) {
+  ++FAKE_COUNT(cuMemAllocPitch_v2);
   *pitch = (width + 511) / 512 * 512;
   return give(address);
 }
-int cuMemAllocManaged(unsigned long* address, size_t, unsigned) { return give(address); }
-int cuMemAllocAsync(unsigned long* address, size_t, void*) { return give(address); }
-int cuMemAllocFromPoolAsync(unsigned long* address, size_t, void*, void*) { return give(address); }
+int cuMemAllocManaged(unsigned long* address, size_t, unsigned) {
+  ++FAKE_COUNT(cuMemAllocManaged);
+  return give(address);
+}
+int cuMemAllocAsync(unsigned long* address, size_t, void*) {
+  ++FAKE_COUNT(cuMemAllocAsync);
+  return give(address);
+}
+int cuMemAllocFromPoolAsync(unsigned long* address, size_t, void*, void*) {
+  ++FAKE_COUNT(cuMemAllocFromPoolAsync);
+  return give(address);
+}
 int cuMemCreate(unsigned long* handle, size_t, const void*, unsigned long long) {
+  ++FAKE_COUNT(cuMemCreate);
   return give(handle);
 }
-int cuMemImportFromShareableHandle(unsigned long* handle, void*, int) { return give(handle); }
-int cuArrayCreate_v2(unsigned long* array, const void*) { return give(array); }
-int cuArray3DCreate_v2(unsigned long* array, const void*) { return give(array); }
-int cuMipmappedArrayCreate(unsigned long* array, const void*, unsigned) { return give(array); }
-int cuImportExternalMemory(unsigned long* memory, const void*) { return give(memory); }
+int cuMemImportFromShareableHandle(unsigned long* handle, void*, int) {
+  ++FAKE_COUNT(cuMemImportFromShareableHandle);
+  return give(handle);
+}
+int cuArrayCreate_v2(unsigned long* array, const void*) {
+  ++FAKE_COUNT(cuArrayCreate_v2);
+  return give(array);
+}
+int cuArray3DCreate_v2(unsigned long* array, const void*) {
+  ++FAKE_COUNT(cuArray3DCreate_v2);
+  return give(array);
+}
+int cuMipmappedArrayCreate(unsigned long* array, const void*, unsigned) {
+  ++FAKE_COUNT(cuMipmappedArrayCreate);
+  return give(array);
+}
+int cuImportExternalMemory(unsigned long* memory, const void*) {
+  ++FAKE_COUNT(cuImportExternalMemory);
+  return give(memory);
+}
 int cuIpcOpenMemHandle_v2(unsigned long* address, corun::cuda::IpcMemoryHandle handle, unsigned) {
+  ++FAKE_COUNT(cuIpcOpenMemHandle_v2);
   // One address a handle, however often it is opened.
   *address = 0x600000000 + static_cast<unsigned char>(handle.bytes[0]) * 0x1000000UL;
   return 0;

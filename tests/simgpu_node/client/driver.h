@@ -48,7 +48,7 @@ inline const char kPtx[] =
     "{ ret; }\n"
     ".visible .entry test_no_cost(.param .u64 a)\n{ ret; }\n";
 
-/// A context on device 0 with the module of kPtx and one state array. The code of the first call
+/// A context on a device with the module of kPtx and one state array. The code of the first call
 /// that failed is `code`.
 struct Fixture {
   Driver& driver = Driver::get();
@@ -61,12 +61,12 @@ struct Fixture {
   cu::DevicePtr state = 0;
   static constexpr uint32_t kWords = 64;
 
-  Fixture() {
+  explicit Fixture(cu::Device device = 0) {
     const auto then = [this](cu::Code next) {
       if (code == cu::Code::kSuccess) code = next;
       return code == cu::Code::kSuccess;
     };
-    if (!then(driver.cuInit(0)) || !then(driver.cuDevicePrimaryCtxRetain(&context, 0))) return;
+    if (!then(driver.cuInit(0)) || !then(driver.cuDevicePrimaryCtxRetain(&context, device))) return;
     if (!then(driver.cuCtxSetCurrent(context))) return;
     if (!then(driver.cuModuleLoadData(&module, kPtx))) return;
     if (!then(driver.cuModuleGetFunction(&step, module, "test_step"))) return;
