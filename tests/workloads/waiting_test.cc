@@ -1,10 +1,10 @@
-#include "workloads/synthetic/waiting.h"
+#include "workloads/tenant/waiting.h"
 
 #include <gtest/gtest.h>
 
 #include "core/abi/cuda.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 namespace {
 
 struct Case {
@@ -50,4 +50,4 @@ TEST(Waiting, OnlyAMachineWithManyProcessorsSpendsThemOnWaiting) {
 }
 
 }  // namespace
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

@@ -1,10 +1,10 @@
-#include "workloads/synthetic/warm_meter.h"
+#include "workloads/tenant/warm_meter.h"
 
 #include <gtest/gtest.h>
 
 #include "core/stats/steady.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 namespace {
 
 constexpr Instant at_ms(int64_t ms) { return {ms * 1'000'000}; }
@@ -62,4 +62,4 @@ TEST(WarmMeter, NothingDoneIsARateOfZero) {
 }
 
 }  // namespace
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

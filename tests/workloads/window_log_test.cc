@@ -1,8 +1,8 @@
-#include "workloads/synthetic/window_log.h"
+#include "workloads/tenant/window_log.h"
 
 #include <gtest/gtest.h>
 
-namespace corun::synthetic {
+namespace corun::tenant {
 namespace {
 
 constexpr Instant kStart{5'000'000'000};
@@ -46,4 +46,4 @@ TEST(WindowLog, ARequestNeverEndsBeforeItBegins) {
 }
 
 }  // namespace
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

@@ -31,10 +31,10 @@ int priority_value(StreamPriority priority, gpu::Context::PriorityRange range) {
 Result<std::unique_ptr<GpuSession>> GpuSession::open(const CommonOptions& options) {
   CORUN_ASSIGN(auto driver, gpu::Driver::load());
   CORUN_TRY(driver->init());
-  CORUN_ASSIGN(const Processors processors, this_process_processors());
-  std::unique_ptr<GpuSession> session(new GpuSession(std::move(driver),
-                                                     options.wait != WaitChoice::kBlock,
-                                                     gpu_wait_flag(options.wait, processors)));
+  CORUN_ASSIGN(const tenant::Processors processors, tenant::this_process_processors());
+  std::unique_ptr<GpuSession> session(
+      new GpuSession(std::move(driver), options.wait != WaitChoice::kBlock,
+                     tenant::gpu_wait_flag(options.wait, processors)));
   CORUN_TRY(session->set_up(options));
   return session;
 }

@@ -12,7 +12,7 @@
 #include "workloads/synthetic/calibration.h"
 #include "workloads/synthetic/kernels.h"
 #include "workloads/synthetic/options.h"
-#include "workloads/synthetic/waiting.h"
+#include "workloads/tenant/waiting.h"
 
 namespace corun::synthetic {
 
@@ -24,7 +24,7 @@ class GpuSession {
   const gpu::Driver& driver() const { return *driver_; }
   const gpu::Stream& stream() const { return *stream_; }
   const Kernels& kernels() const { return *kernels_; }
-  const Waiter& waiter() const { return waiter_; }
+  const tenant::Waiter& waiter() const { return waiter_; }
   uint32_t sm_count() const { return sm_count_; }
   uint64_t l2_bytes() const { return l2_bytes_; }
 
@@ -56,7 +56,7 @@ class GpuSession {
   std::optional<gpu::Stream> stream_;
   std::optional<Kernels> kernels_;
   gpu::DeviceMemory held_;
-  Waiter waiter_;
+  tenant::Waiter waiter_;
   unsigned wait_flag_;  // cuda::kContextSchedule...
   int stream_priority_ = 0;
   uint32_t sm_count_ = 0;

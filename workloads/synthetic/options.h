@@ -9,11 +9,12 @@
 #include "core/clock.h"
 #include "core/result.h"
 #include "workloads/synthetic/schedule.h"
+#include "workloads/tenant/waiting.h"
 
 namespace corun::synthetic {
 
 enum class StreamPriority { kLow, kDefault, kHigh };
-enum class WaitChoice { kAuto, kSpin, kBlock };
+using tenant::WaitChoice;
 enum class AggressorKind { kFp32, kTensor, kL2, kDram, kPcie, kLaunch };
 
 struct CommonOptions {

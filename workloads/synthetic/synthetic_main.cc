@@ -3,8 +3,8 @@
 
 #include "core/exit_code.h"
 #include "core/log.h"
-#include "workloads/synthetic/options.h"
-#include "workloads/synthetic/session.h"
+#include "workloads/synthetic/workload.h"
+#include "workloads/tenant/session.h"
 
 namespace corun::synthetic {
 namespace {
@@ -14,8 +14,9 @@ Status run(int argc, const char* const* argv) {
   if (!options) return {};
   CORUN_ASSIGN(RowWriter rows, RowWriter::from_environment());
   const std::unique_ptr<Workload> workload = make_workload(*options);
-  if (rows.speaking()) return serve_harness(*workload, rows);
-  return run_alone(*workload, options->common);
+  if (rows.speaking()) return tenant::serve_harness(*workload, rows);
+  const CommonOptions& common = options->common;
+  return tenant::run_alone(*workload, {.duration = common.duration, .seed = common.seed});
 }
 
 }  // namespace

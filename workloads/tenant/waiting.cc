@@ -1,4 +1,4 @@
-#include "workloads/synthetic/waiting.h"
+#include "workloads/tenant/waiting.h"
 
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "core/abi/cuda.h"
 #include "core/cpus.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 Result<Processors> this_process_processors() {
   CORUN_ASSIGN(const CpuBudget budget, available_cpus());
@@ -48,4 +48,4 @@ Instant Waiter::until(Instant due) const {
   return now;
 }
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

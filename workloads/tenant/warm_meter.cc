@@ -1,10 +1,10 @@
-#include "workloads/synthetic/warm_meter.h"
+#include "workloads/tenant/warm_meter.h"
 
 #include <algorithm>
 
 #include "core/stats/quantile.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 WarmFigures pipelined_figures(uint64_t items, Nanos elapsed) {
   const double rate = static_cast<double>(items) / std::max(to_seconds(elapsed), 1e-9);
@@ -32,4 +32,4 @@ WarmFigures SerialMeter::figures() const {
   return {.rate = static_cast<double>(sorted.size()) / elapsed_s, .settling = 1.0 / median_s};
 }
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

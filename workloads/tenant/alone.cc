@@ -6,9 +6,9 @@
 
 #include "core/stats/quantile.h"
 #include "core/units.h"
-#include "workloads/synthetic/session.h"
+#include "workloads/tenant/session.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 namespace {
 
@@ -47,7 +47,7 @@ class Latencies final : public MessageSink {
 
 }  // namespace
 
-Status run_alone(Workload& workload, const CommonOptions& options) {
+Status run_alone(Workload& workload, const AloneOptions& options) {
   CORUN_TRY(workload.initialise());
   CORUN_ASSIGN(const double warm_rate, warm_up(workload, kWarmLimit, kWarmWindow));
   Latencies latencies;
@@ -74,4 +74,4 @@ Status run_alone(Workload& workload, const CommonOptions& options) {
   return {};
 }
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/row_message.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 /// Collects completions and gives them away as messages with times relative to the window's start.
 /// Pure: time is an argument. Not thread-safe.
@@ -37,4 +37,4 @@ class WindowLog {
   RequestsMessage requests_;
 };
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

@@ -11,9 +11,9 @@
 #include "core/clock.h"
 #include "core/result.h"
 #include "core/row_writer.h"
-#include "workloads/synthetic/window_log.h"
+#include "workloads/tenant/window_log.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 /// Where the messages of a window go: the harness, or the summary of a stand-alone run.
 class MessageSink {
@@ -53,4 +53,4 @@ class Recorder {
   std::thread thread_;
 };
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

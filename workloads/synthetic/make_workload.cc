@@ -1,6 +1,5 @@
-#include "workloads/synthetic/workload.h"
-
 #include "workloads/synthetic/factories.h"
+#include "workloads/synthetic/workload.h"
 
 namespace corun::synthetic {
 

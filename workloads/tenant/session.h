@@ -1,22 +1,29 @@
 // A workload's life under the harness (docs/row-protocol.md) and on its own.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+
+#include "core/clock.h"
 #include "core/result.h"
 #include "core/row_writer.h"
-#include "workloads/synthetic/options.h"
-#include "workloads/synthetic/workload.h"
+#include "workloads/tenant/workload.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 /// Follows the harness's commands until stop. A failure is written as an error line as well.
 Status serve_harness(Workload& workload, RowWriter& rows);
 
-/// Warms up, runs one window of options.duration and prints a summary on standard output.
+struct AloneOptions {
+  Nanos duration = std::chrono::seconds(10);  ///< length of the window
+  uint64_t seed = 1;                          ///< of the arrivals
+};
+/// Warms up, runs one window and prints a summary on standard output.
 /// Errors: those of the workload; (failed) a wrong checksum.
-Status run_alone(Workload& workload, const CommonOptions& options);
+Status run_alone(Workload& workload, const AloneOptions& options);
 
 /// Calibrates, then warms in windows of `window` until the rate is steady; returns the last rate.
 /// Errors (failed): not steady within `limit`, naming the last rates.
 Result<double> warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance = 0.02);
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

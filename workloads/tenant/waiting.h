@@ -3,9 +3,10 @@
 
 #include "core/clock.h"
 #include "core/result.h"
-#include "workloads/synthetic/options.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
+
+enum class WaitChoice { kAuto, kSpin, kBlock };
 
 /// The processors that a workload's process has.
 struct Processors {
@@ -45,4 +46,4 @@ constexpr Nanos spin_margin(bool spin, int online_processors) {
   return online_processors >= kProcessorsForLongSpin ? kLongSpin : kShortSpin;
 }
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

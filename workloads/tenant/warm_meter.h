@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 struct WarmFigures {
   double rate = 0;  ///< items/s over the window
@@ -46,4 +46,4 @@ class SerialMeter {
   std::vector<double> item_s_;
 };
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

@@ -1,4 +1,4 @@
-#include "workloads/synthetic/session.h"
+#include "workloads/tenant/session.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 
 #include "core/stats/steady.h"
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 namespace {
 
@@ -112,4 +112,4 @@ Status serve_harness(Workload& workload, RowWriter& rows) {
   return status;
 }
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

@@ -1,8 +1,8 @@
-#include "workloads/synthetic/recorder.h"
+#include "workloads/tenant/recorder.h"
 
 #include <chrono>
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 namespace {
 // The protocol asks for ten progress lines a second and one line of requests.
@@ -92,4 +92,4 @@ Result<uint64_t> Recorder::finish(Instant now) {
   return log_.items();
 }
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant

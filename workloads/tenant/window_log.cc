@@ -1,9 +1,9 @@
-#include "workloads/synthetic/window_log.h"
+#include "workloads/tenant/window_log.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace corun::synthetic {
+namespace corun::tenant {
 
 void WindowLog::add_request(Instant scheduled, Instant start, Instant end) {
   requests_.scheduled_us.push_back(micros_after_start(scheduled));
@@ -31,4 +31,4 @@ std::optional<RequestsMessage> WindowLog::take_requests() {
   return taken;
 }
 
-}  // namespace corun::synthetic
+}  // namespace corun::tenant
