@@ -44,27 +44,28 @@ function(corun_program name source)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
 endfunction()
 
-# REAL_TIME: its tests run one at a time, with all processors to themselves.
-# corun_tests(core DEPS core): all tests/<name>/*_test.cc as one GoogleTest program test_<name>.
+# corun_tests(core DEPS core): all tests/<name>/*.cc as one GoogleTest program test_<name>, a / of its
+# name being _ there. REAL_TIME: its tests run one at a time, with all processors to themselves.
 function(corun_tests name)
   cmake_parse_arguments(ARG "REAL_TIME" "" "DEPS;LIBS;NEEDS" ${ARGN})
+  string(REPLACE "/" "_" suite ${name})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cc)
-  add_executable(test_${name} ${sources})
-  set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  target_compile_definitions(test_${name} PRIVATE
+  add_executable(test_${suite} ${sources})
+  set_target_properties(test_${suite} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_compile_definitions(test_${suite} PRIVATE
     CORUN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CORUN_BINARY_DIR="${CMAKE_BINARY_DIR}")
   foreach(dep IN LISTS ARG_DEPS)
     string(REPLACE "/" "_" dep_target corun_${dep})
-    target_link_libraries(test_${name} PRIVATE ${dep_target})
+    target_link_libraries(test_${suite} PRIVATE ${dep_target})
   endforeach()
-  target_link_libraries(test_${name} PRIVATE
+  target_link_libraries(test_${suite} PRIVATE
     ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   if(ARG_NEEDS)
-    add_dependencies(test_${name} ${ARG_NEEDS})
+    add_dependencies(test_${suite} ${ARG_NEEDS})
   endif()
-  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+  gtest_discover_tests(test_${suite} TEST_PREFIX ${suite}. DISCOVERY_MODE PRE_TEST
     NO_PRETTY_VALUES
-    PROPERTIES TIMEOUT 120 LABELS ${name} RUN_SERIAL ${ARG_REAL_TIME})
+    PROPERTIES TIMEOUT 120 LABELS ${suite} RUN_SERIAL ${ARG_REAL_TIME})
 endfunction()
 
 # corun_collect_programs(DIR OUT): what a user runs or loads: the programs, shared libraries and

@@ -35,6 +35,36 @@ std::vector<Nanos> constant_arrivals(double per_second, Nanos length, uint64_t s
   return arrivals_with(random.uniform() / per_second, length, [&] { return 1 / per_second; });
 }
 
+std::vector<Nanos> bursty_arrivals(double per_second, const Bursts& bursts, Nanos length,
+                                   uint64_t seed) {
+  CORUN_CHECK(per_second > 0, "arrivals need a rate");
+  CORUN_CHECK(bursts.share > 0 && bursts.share < 1 && bursts.length > Nanos(0),
+              "bursts need a share of the time and a length");
+  CORUN_CHECK(bursts.ratio >= 1 && bursts.ratio * bursts.share <= 1,
+              "bursts cannot hold more than all arrivals");
+  const double busy_rate = per_second * bursts.ratio;
+  const double quiet_rate = per_second * (1 - bursts.ratio * bursts.share) / (1 - bursts.share);
+  const double busy_s = to_seconds(bursts.length);
+  const double quiet_s = busy_s * (1 - bursts.share) / bursts.share;
+
+  Random random(seed);
+  std::vector<Nanos> arrivals;
+  const double end_s = to_seconds(length);
+  bool busy = random.uniform() < bursts.share;
+  for (double from = 0; from < end_s; busy = !busy) {
+    const double until = std::min(end_s, from + random.exponential(busy ? busy_s : quiet_s));
+    // Exponential gaps have no memory: each state draws its own, from its beginning on.
+    const double rate = busy ? busy_rate : quiet_rate;
+    const auto gap = [&] { return rate > 0 ? random.exponential(1 / rate) : end_s; };
+    for (double t = from + gap(); t < until; t += gap()) {
+      const Nanos at = from_seconds(t);
+      if (at < length) arrivals.push_back(at);
+    }
+    from = until;
+  }
+  return arrivals;
+}
+
 std::vector<Nanos> serve_in_order(std::span<const Nanos> arrivals, Nanos service) {
   std::vector<Nanos> starts;
   starts.reserve(arrivals.size());

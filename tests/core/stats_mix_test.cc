@@ -150,6 +150,42 @@ TEST(Arrivals, ConstantGapsAreEqual) {
 
 class Md1 : public testing::TestWithParam<double> {};
 
+TEST(Arrivals, BurstyOnesComeAtTheirMeanRate) {
+  const auto arrivals = bursty_arrivals(200, Bursts{}, from_seconds(4000), 5);
+  EXPECT_NEAR(static_cast<double>(arrivals.size()), 800'000, 0.04 * 800'000);
+  EXPECT_TRUE(std::is_sorted(arrivals.begin(), arrivals.end()));
+  EXPECT_EQ(arrivals, bursty_arrivals(200, Bursts{}, from_seconds(4000), 5));
+}
+
+TEST(Arrivals, BurstyCountsVaryAsTheTwoStatesSay) {
+  // Var N(t) = m t + 2 v T^2 (t/T - 1 + exp(-t/T)): m mean rate, v variance of the rate, 1/T sum of
+  // the rates of change.
+  const double mean = 200, busy = 800, quiet = 200 * 0.6 / 0.9, T = 0.9;
+  const double v = 0.1 * std::pow(busy - mean, 2) + 0.9 * std::pow(quiet - mean, 2);
+  const double expected = mean + 2 * v * T * T * (1 / T - 1 + std::exp(-1 / T));
+  std::vector<double> counts(8000);
+  for (const Nanos at : bursty_arrivals(mean, Bursts{}, from_seconds(8000), 9)) {
+    counts[static_cast<size_t>(to_seconds(at))] += 1;
+  }
+  double sum = 0, squares = 0;
+  for (const double n : counts) {
+    sum += n;
+    squares += n * n;
+  }
+  const double average = sum / 8000;
+  EXPECT_NEAR(squares / 8000 - average * average, expected, 0.15 * expected);
+}
+
+TEST(Arrivals, BurstsThatHoldAllArrivalsLeaveTheRestEmpty) {
+  const Bursts bursts{.ratio = 10, .share = 0.1, .length = std::chrono::milliseconds(200)};
+  const auto arrivals = bursty_arrivals(100, bursts, from_seconds(100), 3);
+  size_t silent = 0;
+  for (size_t i = 1; i < arrivals.size(); ++i) {
+    if (arrivals[i] - arrivals[i - 1] > std::chrono::milliseconds(100)) ++silent;
+  }
+  EXPECT_GT(silent, 20U);
+}
+
 TEST_P(Md1, TheMeanWaitIsWithinTwoPercentOfTheory) {
   const double rho = GetParam();
   // A million requests and more: the queue at 0.8 forgets only after some 25 services.
