@@ -44,8 +44,8 @@ function(corun_program name source)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
 endfunction()
 
-# corun_tests(core DEPS core): all tests/<name>/*.cc as one GoogleTest program test_<name>, a / of its
-# name being _ there. REAL_TIME: its tests run one at a time, with all processors to themselves.
+# corun_tests(core DEPS core): all tests/<name>/*.cc as one GoogleTest program test_<name>, with '_'
+# for '/' in its name. REAL_TIME: its tests run one at a time, with all processors to themselves.
 function(corun_tests name)
   cmake_parse_arguments(ARG "REAL_TIME" "" "DEPS;LIBS;NEEDS" ${ARGN})
   string(REPLACE "/" "_" suite ${name})
