@@ -35,10 +35,11 @@ unsigned gpu_wait_flag(WaitChoice choice, const Processors& processors) {
   return cuda::kContextScheduleBlockingSync;
 }
 
+void use_finest_timers() { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
+
 Waiter::Waiter(bool spin)
     : margin_(spin_margin(spin, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)))) {
-  // 1 ns of slack: the kernel's default of 50 us would be added to each sleep. See prctl(2).
-  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  use_finest_timers();
 }
 
 Instant Waiter::until(Instant due) const {

@@ -23,12 +23,16 @@ Result<Processors> this_process_processors();
 /// in the same way alone and beside others, or the comparison would be of ways of waiting.
 unsigned gpu_wait_flag(WaitChoice choice, const Processors& processors);
 
+/// Asks the kernel for the finest timers for this thread: its default of 50 us of slack would be
+/// added to each timed wait. See prctl(2), PR_SET_TIMERSLACK.
+void use_finest_timers();
+
 /// Waits until a moment: asleep, and awake for the last part when `spin` is set. Waking an idle
 /// processor takes long on virtual machines: with 80 us awake, one request in a hundred was sent
 /// 63 to 130 us late on a 16-processor one. Few processors are not spent on waiting.
 class Waiter {
  public:
-  /// Asks the kernel for the finest timers for this thread.
+  /// To be made on the thread that waits (use_finest_timers).
   explicit Waiter(bool spin);
   /// Returns the time at which it came back, never before `due`.
   Instant until(Instant due) const;
