@@ -32,11 +32,13 @@ TEST(WindowLog, TakingGivesEachEntryOnce) {
   EXPECT_EQ(log.take_progress()->items, std::vector<uint64_t>{1});
 }
 
-TEST(WindowLog, ARequestCountsAsOneItem) {
+TEST(WindowLog, ARequestCountsAsOneItemUnlessToldOtherwise) {
   WindowLog log(1, kStart);
   log.add_request(at_us(100), at_us(150), at_us(900));
   EXPECT_EQ(log.items(), 1U);
-  EXPECT_EQ(*log.take_requests(), (RequestsMessage{1, {100}, {150}, {900}}));
+  log.add_request(at_us(1000), at_us(1000), at_us(2000), 17);
+  EXPECT_EQ(log.items(), 18U);
+  EXPECT_EQ(*log.take_requests(), (RequestsMessage{1, {100, 1000}, {150, 1000}, {900, 2000}}));
 }
 
 TEST(WindowLog, ARequestNeverEndsBeforeItBegins) {

@@ -15,7 +15,10 @@ class GpuWorkload : public Workload {
  public:
   explicit GpuWorkload(const CommonOptions& common) : common_(common) {}
   Status initialise() override;
-  Result<Verification> verify() override { return synthetic::verify(states_); }
+  Result<std::optional<Verification>> verify() override {
+    CORUN_ASSIGN(const Verification states, synthetic::verify(states_));
+    return std::optional(states);
+  }
   uint64_t memory_bytes() const override { return gpu_ ? gpu_->memory_bytes() : 0; }
   std::vector<std::string> take_notes() override { return std::exchange(notes_, {}); }
 

@@ -37,9 +37,9 @@ void Recorder::items(uint64_t count) {
   log_.add_items(count);
 }
 
-void Recorder::request(Instant scheduled, Instant start, Instant end) {
+void Recorder::request(Instant scheduled, Instant start, Instant end, uint64_t items) {
   const std::lock_guard lock(mutex_);
-  log_.add_request(scheduled, start, end);
+  log_.add_request(scheduled, start, end, items);
 }
 
 bool Recorder::listening() const {

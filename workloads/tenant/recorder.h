@@ -31,7 +31,8 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   void items(uint64_t count);
-  void request(Instant scheduled, Instant start, Instant end);
+  /// `items`: what it counts for, tokens of an answer say.
+  void request(Instant scheduled, Instant start, Instant end, uint64_t items = 1);
   /// False once the reader is gone: the loop should end; finish() tells the error.
   bool listening() const;
   /// The last messages, then the thread ends. Returns the items of the window.

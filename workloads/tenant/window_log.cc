@@ -5,11 +5,11 @@
 
 namespace corun::tenant {
 
-void WindowLog::add_request(Instant scheduled, Instant start, Instant end) {
+void WindowLog::add_request(Instant scheduled, Instant start, Instant end, uint64_t items) {
   requests_.scheduled_us.push_back(micros_after_start(scheduled));
   requests_.start_us.push_back(micros_after_start(std::max(scheduled, start)));
   requests_.end_us.push_back(micros_after_start(std::max({scheduled, start, end})));
-  ++items_;
+  items_ += items;
 }
 
 void WindowLog::sample(Instant now) {

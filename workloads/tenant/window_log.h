@@ -16,8 +16,8 @@ class WindowLog {
   WindowLog(int window, Instant start) : window_(window), start_(start) {}
 
   void add_items(uint64_t count) { items_ += count; }
-  /// One request or cell; counts as one item.
-  void add_request(Instant scheduled, Instant start, Instant end);
+  /// One request or cell.
+  void add_request(Instant scheduled, Instant start, Instant end, uint64_t items = 1);
   /// Notes the items completed until now, for the next progress message.
   void sample(Instant now);
 

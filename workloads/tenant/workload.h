@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,9 @@ class Workload {
   /// Called before window.start; works from then on until window.end(), and returns when all work
   /// is done or given up. Ends early, without an error, once the recorder is not listening.
   virtual Result<WindowOutcome> run(const Window& window, Recorder& recorder) = 0;
-  /// The results so far against the expected ones. Precondition: no work is going on.
-  virtual Result<Verification> verify() = 0;
+  /// The results so far against the expected ones; nothing: it does not know what to expect.
+  /// Precondition: no work is going on.
+  virtual Result<std::optional<Verification>> verify() = 0;
   /// Device memory that this workload has allocated.
   virtual uint64_t memory_bytes() const = 0;
   /// What is worth keeping with the results (calibration, achieved rates) since the last call.
