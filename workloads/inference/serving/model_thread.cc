@@ -34,6 +34,15 @@ void ModelThread::begin_drain() {
   wake_.notify_all();
 }
 
+bool ModelThread::drained(Instant until) {
+  std::unique_lock lock(mutex_);
+  while (state_ == State::kServing) {
+    if (monotonic_now() >= until) return false;
+    wait(lock, Rest{until});
+  }
+  return true;
+}
+
 void ModelThread::drain() {
   begin_drain();
   if (thread_.joinable()) thread_.join();
@@ -112,6 +121,7 @@ void ModelThread::run() {
     if (errands_.empty()) wait(lock, *rest);
   }
   state_ = State::kEnded;
+  wake_.notify_all();
 }
 
 }  // namespace corun::inference

@@ -10,18 +10,11 @@
 #include <thread>
 
 #include "workloads/inference/serving/batch_queue.h"
+#include "workloads/inference/serving/client.h"
 #include "workloads/inference/serving/metrics.h"
 #include "workloads/inference/serving/model.h"
 
 namespace corun::inference {
-
-/// Something that a request's client keeps alive: once it is gone, nobody waits for the answer.
-class Client {
- public:
-  virtual ~Client() = default;
-  /// From any thread.
-  virtual bool gone() const = 0;
-};
 
 /// Called for every answered request, on the model's thread; `items`: requests or tokens.
 using Observer = std::function<void(const Timing& timing, uint64_t items)>;
@@ -45,7 +38,10 @@ class ModelThread {
   bool ready() const;
   /// Takes no more requests from here on; does not wait.
   void begin_drain();
-  /// Waits until all that was taken is answered and the thread has ended.
+  /// Waits until all that was taken is answered; false when `until` comes first. A model that never
+  /// started has nothing to answer.
+  bool drained(Instant until);
+  /// begin_drain(), and waits until the thread has ended.
   void drain();
   /// The model's results so far; waits for the batch that runs.
   Result<std::optional<tenant::Verification>> verify();

@@ -1,0 +1,83 @@
+"""Starts corun-inference for a test, and speaks HTTP to it with Python's own client."""
+
+import http.client
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else None
+PATIENCE_S = 60
+
+
+class Server:
+    """A running corun-inference on a free port."""
+
+    def __init__(self, test, *models, options=(), port=0, env=None, wait="ready"):
+        command = [BUILD / "bin" / "corun-inference", "--port", str(port), *options]
+        for model in models:
+            command += ["--model", model]
+        self.child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
+        test.addCleanup(self.child.stderr.close)
+        test.addCleanup(self.child.wait)
+        test.addCleanup(self.child.kill)
+        self.lines, self.port = [], None
+        for line in self.child.stderr:
+            self.lines.append(line.rstrip())
+            found = re.search(r"listening on .*:(\d+)", line)
+            self.port = int(found.group(1)) if found else self.port
+            if line.endswith(f"{wait}\n"):
+                break
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+
+    def request(self, method, path, body=None, headers=None):
+        """(status, headers, body) over a connection of its own."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def get(self, path):
+        status, _, body = self.request("GET", path)
+        return status, json.loads(body)
+
+    def post(self, path, value, headers=None):
+        status, _, body = self.request("POST", path, json.dumps(value), headers)
+        return status, json.loads(body)
+
+    def metric(self, name, **labels):
+        """The value of one sample of /metrics."""
+        text = self.request("GET", "/metrics")[2].decode()
+        inner = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        sample = f"{name}{{{inner}}}" if inner else name
+        found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
+        return float(found.group(1)) if found else None
+
+    def until(self, wanted, name, **labels):
+        """Waits until a sample has this value."""
+        end = time.monotonic() + PATIENCE_S
+        while (value := self.metric(name, **labels)) != wanted:
+            if time.monotonic() > end:
+                raise AssertionError(f"{name} {labels} is {value}, not {wanted}")
+            time.sleep(0.002)
+
+    def terminate(self):
+        self.child.send_signal(signal.SIGTERM)
+
+    def exit_code(self):
+        return self.child.wait(PATIENCE_S)
+
+
+def events(response):
+    """The JSON of every server-sent event."""
+    for line in response:
+        if line.startswith(b"data: "):
+            yield json.loads(line[len(b"data: "):])

@@ -1,0 +1,80 @@
+// corun-inference: see options.cc for its command line.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "core/exit_code.h"
+#include "core/log.h"
+#include "core/signals.h"
+#include "core/wait.h"
+#include "workloads/inference/server/front_end.h"
+#include "workloads/inference/server/options.h"
+
+namespace corun::inference {
+namespace {
+
+/// Until the first SIGTERM or Ctrl-C.
+void wait_for_signal(const InterruptGuard& guard) {
+  while (!guard.requested()) {
+    const int fd = guard.fd();
+    wait_readable({&fd, 1}, monotonic_now() + std::chrono::hours(1));
+  }
+}
+
+/// Errors (failed): requests still waited when `limit` was over, or the user was in a hurry.
+Status drain(Service& service, const InterruptGuard& guard, Nanos limit) {
+  const Instant give_up = monotonic_now() + limit;
+  service.begin_drain();
+  while (!service.drained(monotonic_now() + std::chrono::milliseconds(50))) {
+    if (guard.count() < 2 && monotonic_now() < give_up) continue;
+    return failed(fmt::format("{} requests were not answered", service.unanswered()),
+                  "allow more time with --drain");
+  }
+  return {};
+}
+
+Status run(const ServerOptions& options) {
+  const InterruptGuard guard;
+  const MonotonicClock clock;
+  HttpMetrics metrics;
+  Service service(clock);
+  for (const ModelSpec& spec : options.models) {
+    CORUN_ASSIGN(MadeModel made, make_model(spec, model_kinds()));
+    CORUN_TRY(service.add(std::move(made)));
+  }
+  FrontEnd front_end(service, metrics, clock, kServerVersion, options.deadline);
+  const HttpHandler handler = [&](HttpRequest request, std::shared_ptr<Exchange> exchange) {
+    front_end.handle(std::move(request), std::move(exchange));
+  };
+  // It listens while models are loaded: live, not ready.
+  CORUN_ASSIGN(const auto server, HttpServer::start(options.http, handler, metrics));
+  log::info("listening on {}:{}", options.http.address, server->port());
+  CORUN_TRY(service.start());
+  log::info("ready");
+  wait_for_signal(guard);
+  log::info("ending: {} requests are to be answered", service.unanswered());
+  if (Status drained = drain(service, guard, options.drain); !drained) {
+    // A model that works on cannot be stopped; nothing of it is to be kept.
+    log::error("{}", drained.error().text());
+    std::fflush(nullptr);
+    _exit(static_cast<int>(ExitCode::kFailed));
+  }
+  server->stop(options.drain);
+  return {};
+}
+
+Status run(int argc, const char* const* argv) {
+  CORUN_ASSIGN(const std::optional<ServerOptions> options, parse_server_options(argc, argv));
+  return options ? run(*options) : Status();
+}
+
+}  // namespace
+}  // namespace corun::inference
+
+int main(int argc, char** argv) {
+  const corun::Status status = corun::inference::run(argc, argv);
+  if (status) return static_cast<int>(corun::ExitCode::kOk);
+  corun::log::error("{}", status.error().text());
+  return static_cast<int>(corun::exit_code(status.error().kind));
+}
