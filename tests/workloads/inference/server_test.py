@@ -384,7 +384,7 @@ class UnderLoad(unittest.TestCase):
 
 class CommandLine(unittest.TestCase):
     def run_it(self, *arguments, port=0):
-        server = serving.Server(self, options=arguments, port=port, wait="\0")
+        server = serving.Server(self, options=arguments, port=port, ends=True)
         return server.exit_code(), server.lines[-1] if server.lines else ""
 
     def test_wrong_ones_are_one_line_and_exit_code_2(self):

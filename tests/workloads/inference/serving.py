@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 BUILD = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else None
@@ -14,9 +16,9 @@ PATIENCE_S = 60
 
 
 class Server:
-    """A running corun-inference on a free port."""
+    """A running corun-inference on a free port; `ends`: it is expected to end by itself."""
 
-    def __init__(self, test, *models, options=(), port=0, env=None, wait="ready"):
+    def __init__(self, test, *models, options=(), port=0, env=None, ends=False):
         command = [BUILD / "bin" / "corun-inference", "--port", str(port), *options]
         for model in models:
             command += ["--model", model]
@@ -29,8 +31,10 @@ class Server:
             self.lines.append(line.rstrip())
             found = re.search(r"listening on .*:(\d+)", line)
             self.port = int(found.group(1)) if found else self.port
-            if line.endswith(f"{wait}\n"):
-                break
+            if line.endswith(": ready\n"):
+                return
+        if not ends:
+            raise AssertionError(f"it did not become ready: {self.lines}")
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
@@ -81,3 +85,21 @@ def events(response):
     for line in response:
         if line.startswith(b"data: "):
             yield json.loads(line[len(b"data: "):])
+
+
+class SimulatedNode:
+    """A simulated GPU of its own; `env` is for its clients."""
+
+    def __init__(self, test):
+        folder = tempfile.TemporaryDirectory()
+        test.addCleanup(folder.cleanup)
+        simgpu = BUILD / "simgpu"
+        child = subprocess.Popen([simgpu / "corun-simgpud", "--node", folder.name])
+        test.addCleanup(child.wait)
+        test.addCleanup(child.kill)
+        end = time.monotonic() + PATIENCE_S
+        while not (pathlib.Path(folder.name) / "ready").exists():
+            if child.poll() is not None or time.monotonic() > end:
+                raise AssertionError("the simulated node does not start")
+            time.sleep(0.005)
+        self.env = os.environ | {"CORUN_DRIVER_DIR": str(simgpu), "CORUN_SIM_NODE": folder.name}

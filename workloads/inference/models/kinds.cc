@@ -6,11 +6,13 @@
 
 #include "core/text.h"
 #include "workloads/inference/models/plain.h"
+#include "workloads/inference/models/synthetic.h"
 
 namespace corun::inference {
 
 std::span<const ModelKind> model_kinds() {
-  static const ModelKind kinds[] = {echo_kind(), add_kind(), repeat_kind()};
+  static const ModelKind kinds[] = {echo_kind(), add_kind(), repeat_kind(), synthetic_kind(),
+                                    synthetic_text_kind()};
   return kinds;
 }
 
