@@ -10,6 +10,8 @@ namespace {
 
 /// Longest linger that is obeyed, us: beyond it a daemon wants a gate that never opens.
 constexpr uint32_t kMaxLingerUs = 1'000'000;
+/// How much longer a gate lingers for a launch that has been counted and not yet begun its burst.
+constexpr uint64_t kLaunchGraceNs = 20'000;
 
 }  // namespace
 
@@ -31,25 +33,35 @@ bool Burst::begin(Pages& pages, uint64_t now_ns) {
   hold_.renew();
   counters.bursts.fetch_add(1, std::memory_order_relaxed);
   counters.flags.fetch_or(wire::kFlagBursting, std::memory_order_relaxed);
-  const int gate = pages.own_gate();
-  if (closed_gate_ == nullptr && gate >= 0) {
-    const uint32_t permille =
-        std::min(pages.session->hot.close_permille.load(std::memory_order_relaxed), 1000U);
-    permille_ += permille;
-    if (permille_ >= 1000) {
-      permille_ -= 1000;
-      closed_gate_ = pages.gates[gate];
-      closed_gate_->closed_since_ns.store(now_ns, std::memory_order_relaxed);
-      closed_gate_->burst.fetch_add(1, std::memory_order_relaxed);
-      counters.gate_closures.fetch_add(1, std::memory_order_relaxed);
-      closed_gate_->word.store(wire::kClosed, std::memory_order_seq_cst);
-    }
-  } else if (closed_gate_ != nullptr) {
-    // The daemon may have opened a gate that was closed for too long: a new burst closes it again.
-    closed_gate_->word.store(wire::kClosed, std::memory_order_seq_cst);
+  if (!retired_.load(std::memory_order_seq_cst)) {
+    close(pages, now_ns);
   }
   phase_.store(kBursting, std::memory_order_seq_cst);
   return true;
+}
+
+void Burst::close(Pages& pages, uint64_t now_ns) {
+  wire::GatePage* gate = closed_gate_.load(std::memory_order_relaxed);
+  if (gate != nullptr) {
+    // The daemon may have opened a gate that was closed for too long: a new burst closes it again.
+    gate->word.store(wire::kClosed, std::memory_order_seq_cst);
+    return;
+  }
+  const int own = pages.own_gate();
+  if (own < 0) {
+    return;
+  }
+  permille_ += std::min(pages.session->hot.close_permille.load(std::memory_order_relaxed), 1000U);
+  if (permille_ < 1000) {
+    return;
+  }
+  permille_ -= 1000;
+  gate = pages.gates[own];
+  closed_gate_.store(gate, std::memory_order_seq_cst);
+  gate->closed_since_ns.store(now_ns, std::memory_order_relaxed);
+  gate->burst.fetch_add(1, std::memory_order_relaxed);
+  pages.session->counters.gate_closures.fetch_add(1, std::memory_order_relaxed);
+  gate->word.store(wire::kClosed, std::memory_order_seq_cst);
 }
 
 bool Burst::end_if_drained(const Streams& streams, uint64_t now_ns) {
@@ -84,7 +96,7 @@ void Burst::hold_later(ContextHandle context) {
 
 bool Burst::hold_if_due(const Driver& driver, uint64_t now_ns) {
   const uint64_t due_ns = hold_due_ns();
-  if (due_ns == 0 || now_ns < due_ns) {
+  if (due_ns == 0 || now_ns < due_ns || retired_.load(std::memory_order_seq_cst)) {
     return false;
   }
   uint64_t limit_ns = 0;
@@ -97,7 +109,7 @@ bool Burst::hold_if_due(const Driver& driver, uint64_t now_ns) {
     limit_ns = typical_ns_ + uint64_t{linger_us()} * 1000 + kHoldSpareNs;
   }
   const bool started = hold_.start(driver, std::min(limit_ns, kHoldMostNs));
-  if (phase() == kIdle) {
+  if (phase() == kIdle || retired_.load(std::memory_order_seq_cst)) {
     hold_.release();  // the burst ended meanwhile, and with it the time to release it
   }
   return started;
@@ -117,10 +129,11 @@ void Burst::end(uint64_t now_ns) {
       static_cast<uint32_t>(std::min<uint64_t>(lasted_us, UINT32_MAX)), std::memory_order_relaxed);
   page.counters.burst_index.store(index + 1, std::memory_order_release);
   page.counters.flags.fetch_and(~wire::kFlagBursting, std::memory_order_relaxed);
-  const bool keeps = closed_gate_ != nullptr || hold_.active();
+  const bool keeps = closed_gate_.load(std::memory_order_relaxed) != nullptr || hold_.active();
   const uint32_t linger_us = keeps ? this->linger_us() : 0;
   page.counters.linger_us.store(linger_us, std::memory_order_relaxed);
-  due_ns_.store(now_ns + uint64_t{linger_us} * 1000, std::memory_order_relaxed);
+  linger_end_ns_ = now_ns + uint64_t{linger_us} * 1000;
+  due_ns_.store(linger_end_ns_, std::memory_order_relaxed);
   if (linger_us == 0) {
     phase_.store(kIdle, std::memory_order_seq_cst);  // before: see hold_if_due()
     open();
@@ -133,13 +146,13 @@ bool Burst::tick(const Streams& streams, uint64_t now_ns) {
       now_ns < due_ns_.load(std::memory_order_relaxed)) {
     return false;
   }
-  phase_.store(kIdle, std::memory_order_seq_cst);
-  if (!streams.all_idle()) {
-    // A launch came that will find kIdle and wait for the lock: leave the gate closed for it.
-    phase_.store(kLingering, std::memory_order_seq_cst);
+  if (!streams.all_idle() && now_ns < linger_end_ns_ + kLaunchGraceNs) {
+    // A launch is on its way here and will begin a burst: the gate stays closed for it. Not for
+    // long, since work outside of the application's own brackets begins none.
     due_ns_.store(now_ns + uint64_t{1000}, std::memory_order_relaxed);
     return false;
   }
+  phase_.store(kIdle, std::memory_order_seq_cst);
   open();
   return true;
 }
@@ -152,11 +165,23 @@ void Burst::abandon() {
   }
 }
 
+void Burst::retire(uint64_t patience_ns) {
+  retired_.store(true, std::memory_order_seq_cst);
+  const bool locked = lock_.acquire_within(patience_ns);
+  if (locked) {
+    phase_.store(kIdle, std::memory_order_seq_cst);
+  }
+  open();
+  if (locked) {
+    lock_.release();
+  }
+}
+
 void Burst::open() {
   hold_.release();
-  if (closed_gate_ != nullptr) {
-    closed_gate_->word.store(wire::kOpen, std::memory_order_seq_cst);
-    closed_gate_ = nullptr;
+  wire::GatePage* gate = closed_gate_.exchange(nullptr, std::memory_order_seq_cst);
+  if (gate != nullptr) {
+    gate->word.store(wire::kOpen, std::memory_order_seq_cst);
   }
 }
 

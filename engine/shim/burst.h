@@ -45,6 +45,9 @@ class Burst {
 
   /// The session's orders are void: the gate opens now.
   void abandon();
+  /// The process ends: the gate opens now, and no later burst closes one. Returns in any case after
+  /// `patience_ns`.
+  void retire(uint64_t patience_ns);
 
   /// What keeps the GPU through the burst and its linger, where the session is ordered to.
   Hold& hold() { return hold_; }
@@ -58,18 +61,22 @@ class Burst {
   void reset() { lock_.reset(); }
 
  private:
+  void close(Pages& pages, uint64_t now_ns);
   void end(uint64_t now_ns);
   uint32_t linger_us() const;
   void open();
 
   std::atomic<Phase> phase_{kIdle};
   std::atomic<uint64_t> due_ns_{0};
+  std::atomic<bool> retired_{false};
   Lock lock_;
   // Guarded by lock_.
-  Pages* pages_ = nullptr;                 ///< of the present burst
-  wire::GatePage* closed_gate_ = nullptr;  ///< null: this burst leaks
+  Pages* pages_ = nullptr;  ///< of the present burst
+  /// Null: this burst leaks. Atomic for retire(), which cannot always have the lock.
+  std::atomic<wire::GatePage*> closed_gate_{nullptr};
   uint64_t begun_ns_ = 0;
   uint64_t drained_ns_ = 0;  ///< end of the last burst; 0: none yet
+  uint64_t linger_end_ns_ = 0;
   uint32_t permille_ = 0;
   Gaps gaps_;
   Hold hold_;

@@ -174,22 +174,24 @@ void Machine::on_context_gone(ContextHandle context, bool watched) {
   Pages* pages = device->pages.load(std::memory_order_acquire);
   const uint32_t contexts = device->contexts.fetch_sub(1, std::memory_order_relaxed) - 1;
   pages->session->counters.contexts.store(contexts, std::memory_order_relaxed);
-  device->burst.hold().forget_context(context);
   if (pages->registered_in == context) {
     // The registration went with its context: the next wait registers anew.
     pages->session->counters.gate_registered.store(0, std::memory_order_relaxed);
     pages->registration.store(Pages::kNone, std::memory_order_release);
   }
-  if (!watched) {
-    device->watch_lock.acquire();
-  }
-  device->streams.for_each([&](StreamState& state) {
-    if (state.context.load(std::memory_order_relaxed) == context) {
-      device->streams.forget(state);
-    }
-  });
-  if (!watched) {
-    device->watch_lock.release();
+  const auto forget = [&] {
+    device->burst.hold().forget_context(context);
+    device->streams.for_each([&](StreamState& state) {
+      if (state.context.load(std::memory_order_relaxed) == context) {
+        device->streams.forget(state);
+      }
+    });
+  };
+  if (watched) {
+    forget();
+  } else {
+    const Unwatched unwatched(*this, *device);
+    forget();
   }
   end_burst_if_drained(*device, true);
   publish(*device);
@@ -211,7 +213,7 @@ DeviceState* Machine::of_uuid(const char* uuid) {
 }
 
 void Machine::show(DeviceState& device, Pages* pages) {
-  if (pages == nullptr) {
+  if (pages == nullptr || retired()) {
     // What was granted stays the limit: memory that is there does not go away with a daemon.
     device.neutral_page.orders.memory_limit_bytes.store(limit(device), std::memory_order_relaxed);
     pages = &device.neutral;
@@ -220,6 +222,29 @@ void Machine::show(DeviceState& device, Pages* pages) {
   pages->session->counters.contexts.store(device.contexts.load(std::memory_order_relaxed),
                                           std::memory_order_relaxed);
   publish(device);
+}
+
+void Machine::retire() {
+  retired_.store(true, std::memory_order_seq_cst);
+  for (auto& slot : devices_) {
+    DeviceState* device = slot.load(std::memory_order_acquire);
+    if (device == nullptr) {
+      continue;
+    }
+    Pages* pages = device->pages.load(std::memory_order_acquire);
+    show(*device, nullptr);
+    device->burst.retire(kExitPatienceNs);
+    if (pages != &device->neutral) {
+      pages->session->turn.word.store(wire::kOpen, std::memory_order_seq_cst);
+    }
+  }
+  for (auto& slot : devices_) {
+    DeviceState* device = slot.load(std::memory_order_acquire);
+    // A look that is going on ends before the driver goes away under it; none comes after it.
+    if (device != nullptr && device->watch_lock.acquire_within(kExitPatienceNs)) {
+      device->watch_lock.release();
+    }
+  }
 }
 
 void Machine::free_devices() {

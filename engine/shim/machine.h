@@ -201,6 +201,12 @@ class Machine {
   /// Shows `pages` to the hooks, or the neutral ones (null) with the limit as it was.
   void show(DeviceState& device, Pages* pages);
 
+  /// The process ends, and the shim's thread with it: every own gate and turn opens, whatever is
+  /// launched from here on runs as if corun were absent, and no stream is asked any more. Waits
+  /// for others for at most kExitPatienceNs a device.
+  void retire();
+  bool retired() const { return retired_.load(std::memory_order_seq_cst); }
+
   /// In the child of a fork.
   void reset();
 
@@ -228,6 +234,7 @@ class Machine {
   void ask_streams(DeviceState& device, bool foreign);
 
   std::atomic<bool> started_{false};
+  std::atomic<bool> retired_{false};
   const Driver* driver_ = nullptr;
   Outside outside_;
   bool latency_critical_ = false;
@@ -249,6 +256,28 @@ class Machine {
   std::atomic<int> captures_{0};
   std::atomic<uint32_t> hint_depth_{0};
   std::atomic<bool> hints_{false};
+};
+
+/// While it lives nobody asks the device's streams, which are going. Once the process ends nobody
+/// does so anyway, and it waits for nothing.
+class Unwatched {
+ public:
+  Unwatched(const Machine& machine, DeviceState& device)
+      : lock_(machine.retired() ? nullptr : &device.watch_lock) {
+    if (lock_ != nullptr) {
+      lock_->acquire();
+    }
+  }
+  ~Unwatched() {
+    if (lock_ != nullptr) {
+      lock_->release();
+    }
+  }
+  Unwatched(const Unwatched&) = delete;
+  Unwatched& operator=(const Unwatched&) = delete;
+
+ private:
+  Lock* lock_;
 };
 
 }  // namespace corun::shim

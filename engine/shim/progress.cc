@@ -98,7 +98,7 @@ void Machine::on_stream_gone(StreamHandle stream) {
       continue;
     }
     if (StreamState* state = device->streams.lookup(reinterpret_cast<uint64_t>(stream))) {
-      const Held held(device->watch_lock);
+      const Unwatched unwatched(*this, *device);
       device->streams.forget(*state);
     }
   }
@@ -159,7 +159,7 @@ void Machine::ask_streams(DeviceState& device, bool foreign) {
   const RelaxedCapture relaxed(*driver_);
   device.streams.for_each([&](StreamState& state) {
     const StreamHandle stream = state.stream.load(std::memory_order_relaxed);
-    if (state.idle() || is_per_thread_stream(stream) ||
+    if (retired() || state.idle() || is_per_thread_stream(stream) ||
         captures_.load(std::memory_order_seq_cst) > 0) {
       return;
     }

@@ -24,6 +24,8 @@ inline constexpr int64_t kJoinTimeoutMs = 200;
 inline constexpr uint64_t kJoinRetryNs = 1'000'000'000;
 /// The shim's thread shows that it lives at least this often.
 inline constexpr uint64_t kHeartbeatNs = 100'000'000;
+/// At the process's end, for locks that another thread holds.
+inline constexpr uint64_t kExitPatienceNs = 200'000'000;
 /// A new session whose lease the daemon has not begun yet counts as alive this long.
 inline constexpr uint64_t kFirstLeaseNs = 1'000'000'000;
 

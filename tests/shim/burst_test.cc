@@ -314,5 +314,43 @@ TEST_F(BurstTest, ThePerThreadStreamIsNotTheLegacyOne) {
   EXPECT_EQ(word(), wire::kOpen);
 }
 
+TEST_F(BurstTest, WorkOutsideOfHintsDoesNotKeepALingeringGateClosed) {
+  shared.page.hot.linger_us = 50;
+  machine.on_burst_hint(true);
+  launch(stream(1));
+  gpu.busy.erase(stream(1));
+  machine.on_burst_hint(false);
+  ASSERT_EQ(device->burst.phase(), Burst::kLingering);
+  launch(stream(2));  // unasked: it begins no burst, and nobody waits for it
+  gpu.now += 60 * kUs;
+  device->burst.tick(device->streams, gpu.now);
+  EXPECT_EQ(word(), wire::kClosed) << "it could be a launch that is about to begin one";
+  gpu.now += 20 * kUs;
+  device->burst.tick(device->streams, gpu.now);
+  EXPECT_EQ(word(), wire::kOpen);
+  EXPECT_EQ(device->burst.phase(), Burst::kIdle);
+}
+
+TEST_F(BurstTest, WhenTheProcessEndsTheGateOpensAndStaysOpen) {
+  launch(stream(1));
+  ASSERT_EQ(word(), wire::kClosed);
+  machine.retire();
+  EXPECT_EQ(word(), wire::kOpen);
+  launch(stream(1));
+  EXPECT_EQ(word_at_driver, wire::kOpen);
+  synchronise(stream(1));
+  machine.on_stream_gone(stream(1));
+  EXPECT_EQ(word(), wire::kOpen);
+}
+
+TEST(LockTest, IsNotWaitedForForEverAtTheEnd) {
+  Lock lock;
+  lock.acquire();
+  EXPECT_FALSE(lock.acquire_within(1'000'000));
+  lock.release();
+  EXPECT_TRUE(lock.acquire_within(1'000'000));
+  lock.release();
+}
+
 }  // namespace
 }  // namespace corun::shim

@@ -225,6 +225,19 @@ TEST_F(GateWaitTest, ADestroyedContextTakesTheRegistrationAlong) {
   EXPECT_EQ(gpu.registrations.size(), 18U);
 }
 
+TEST_F(GateWaitTest, WhenTheProcessEndsNothingWaitsAnyMoreAndItsTurnIsOpen) {
+  shared.page.hot.armed = 1U | wire::kArmedTurn;
+  shared.page.turn.word = wire::kClosed;
+  work(stream(1), 1000);
+  ASSERT_EQ(gpu.waits.size(), 2U);
+  machine.retire();
+  EXPECT_EQ(shared.page.turn.word.load(), wire::kOpen);
+  work(stream(1), 1000);
+  machine.show(*device, &shared.pages);  // orders that come while it ends
+  work(stream(1), 1000);
+  EXPECT_EQ(gpu.waits.size(), 2U);
+}
+
 TEST_F(GateWaitTest, VoidOrdersDisarm) {
   shared.page.hot.armed = 1;
   machine.show(*device, nullptr);

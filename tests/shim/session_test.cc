@@ -205,6 +205,38 @@ TEST(Session, ABurstThatNobodyWaitsForOpensTheGate) {
   EXPECT_EQ(gate->burst.load(), 1U);
 }
 
+TEST(Session, AProgramThatUsesTheGpuWhileItExitsEnds) {
+  FakeDaemon daemon;
+  daemon.gate = 2;
+  Workload::Options options = under(daemon);
+  options.environment["CORUN_CLASS"] = "latency-critical";
+  Workload workload(options);
+  ASSERT_EQ(workload.ask("late-user"), "0");
+  ASSERT_EQ(workload.ask("start"), "0");
+  daemon.session(0)->hot.linger_us = 1'000'000;
+  wire::GatePage* gate = daemon.gate_page(0, 2);
+  ASSERT_EQ(workload.ask("launch 3 64"), "0");
+  EXPECT_EQ(gate->word.load(), wire::kClosed);
+  EXPECT_EQ(workload.ask("exit"), "late 0");
+  EXPECT_EQ(gate->word.load(), wire::kOpen) << "also after its late launches";
+}
+
+TEST(Session, AProgramEndsAlthoughTheThreadIsInADriverCallThatDoesNotReturn) {
+  FakeDaemon daemon;
+  daemon.gate = 2;
+  Workload::Options options = under(daemon);
+  options.environment["CORUN_CLASS"] = "latency-critical";
+  Workload workload(options);
+  ASSERT_EQ(workload.ask("late-user"), "0");
+  ASSERT_EQ(workload.ask("start"), "0");
+  wire::GatePage* gate = daemon.gate_page(0, 2);
+  ASSERT_EQ(workload.ask("hang-queries"), "0");
+  ASSERT_EQ(workload.ask("launch 3 64"), "0");
+  ASSERT_TRUE(workload.becomes("calls cuStreamQuery", "1"));
+  EXPECT_EQ(workload.ask("exit"), "late 0");
+  EXPECT_EQ(gate->word.load(), wire::kOpen);
+}
+
 TEST(Session, ArmedWorkWaitsOnTheGpu) {
   FakeDaemon daemon;
   Workload workload(under(daemon));

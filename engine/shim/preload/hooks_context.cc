@@ -75,7 +75,7 @@ Code primary_drop(Device device) {
   if (state == nullptr) {
     return next<kSlot>(device);
   }
-  state->watch_lock.acquire();  // nobody asks its streams while they go
+  const Unwatched unwatched(machine, *state);
   const Code code = next<kSlot>(device);
   const Inside inside;
   unsigned flags = 0;
@@ -84,7 +84,6 @@ Code primary_drop(Device device) {
   if (asked != nullptr && asked(device, &flags, &active) == Code::kSuccess && active == 0) {
     machine.on_context_gone(state->primary.exchange(nullptr), true);
   }
-  state->watch_lock.release();
   return code;
 }
 

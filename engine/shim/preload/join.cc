@@ -348,8 +348,12 @@ bool join(Machine& from, DeviceState& device) {
 }
 
 void join_at_once(DeviceState& device) {
-  join(machine, device);
-  start_keeper();
+  // Without the thread nobody would see a lease end or open the gate: then there is no session.
+  if (start_keeper()) {
+    join(machine, device);
+  } else {
+    log_debug("no thread can be started: not managed");
+  }
 }
 
 bool still_connected(DeviceState& device) {

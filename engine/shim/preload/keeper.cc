@@ -123,21 +123,16 @@ void* run(void*) {
 /// At exit the driver goes away under the thread: it must not be asked any more.
 void at_exit() {
   leaving.store(true, std::memory_order_release);
+  machine.retire();
   kick_keeper(0);
-  for (int ordinal = 0; ordinal < kMaxDevices; ++ordinal) {
-    if (DeviceState* device = machine.of_device(ordinal)) {
-      device->burst.abandon();
-      device->watch_lock.acquire();  // waits for a look that is going on; none comes after it
-    }
-  }
 }
 
 }  // namespace
 
-void start_keeper() {
+bool start_keeper() {
   const Held held(start_lock);
   if (running.load(std::memory_order_relaxed)) {
-    return;
+    return true;
   }
   sigset_t all;
   sigset_t before;
@@ -153,6 +148,7 @@ void start_keeper() {
     }
   }
   sigprocmask(SIG_SETMASK, &before, nullptr);
+  return running.load(std::memory_order_relaxed);
 }
 
 void kick_keeper(uint64_t due_ns) {

@@ -9,8 +9,8 @@
 
 namespace corun::shim {
 
-/// Starts the thread, once per process. All signals are blocked in it.
-void start_keeper();
+/// Starts the thread, once per process. All signals are blocked in it. False: there can be none.
+bool start_keeper();
 /// Wakes the thread if it would sleep past `due_ns` (0: in any case).
 void kick_keeper(uint64_t due_ns);
 /// In the child of a fork: there is no thread.

@@ -127,6 +127,25 @@ void note_launches(DeviceState& device, uint64_t now_ns) {
   }
 }
 
+/// Prepares and launches the kernel that holds the GPU, where it is wanted. Under the lock: neither
+/// its context nor the driver goes away meanwhile.
+void hold_gpu(DeviceState& device, wire::Counters& counters, uint64_t now_ns) {
+  Hold& hold = device.burst.hold();
+  const bool wanted = hold.wanted() || device.burst.hold_due_ns() != 0;
+  if (wanted && device.watch_lock.try_acquire()) {
+    if (hold.wanted() && !machine.retired()) {
+      hold.prepare(machine.driver());
+    }
+    if (device.burst.hold_if_due(machine.driver(), now_ns)) {
+      counters.holds.fetch_add(1, std::memory_order_relaxed);
+    }
+    device.watch_lock.release();
+  }
+  if (hold.state() == Hold::kImpossible) {
+    counters.flags.fetch_or(wire::kFlagCannotHold, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace
 
 uint64_t serve(DeviceState& device, uint64_t now_ns) {
@@ -176,19 +195,12 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
   if (lease > now_ns) {
     next = std::min(next, lease);
   }
-  if (device.burst.hold().wanted()) {
-    device.burst.hold().prepare(machine.driver());
-  }
-  if (device.burst.hold().state() == Hold::kImpossible) {
-    page.counters.flags.fetch_or(wire::kFlagCannotHold, std::memory_order_relaxed);
-  }
-  if (device.burst.hold_if_due(machine.driver(), now_ns)) {
-    page.counters.holds.fetch_add(1, std::memory_order_relaxed);
-  }
+  hold_gpu(device, page.counters, now_ns);
   note_launches(device, now_ns);
   device.burst.tick(device.streams, now_ns);
   const uint64_t hold = device.burst.hold_due_ns();
-  next = hold == 0 ? next : std::min(next, hold);
+  // What is due already could not be done: its context is going.
+  next = hold == 0 ? next : std::min(next, std::max(hold, now_ns + kSpinNs));
   const uint64_t look = machine.watch(device, now_ns);
   return look == 0 ? next : std::min(next, look);
 }

@@ -224,6 +224,19 @@ int call(const std::string& symbol) {
   return function == nullptr ? -1 : function(a, a, a, a, a, a, a, a, a, a, a);
 }
 
+/// What destructors of a program's globals do: they run after the handlers that libcorun.so
+/// registered when the first context was made.
+void use_the_gpu_late() {
+  constexpr unsigned long kStream = 0x80;
+  int code = launch(2, kStream);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  code |= get<int (*)(void*)>("cuStreamDestroy")(reinterpret_cast<void*>(kStream));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  code |= get<int (*)(void*)>("cuCtxDestroy")(reinterpret_cast<void*>(0x5000));
+  fmt::print("late {}\n", code);
+  fflush(stdout);
+}
+
 /// Total, free, used and (version 2) reserved, as NVML tells them.
 void print_nvml(const std::string& directory, bool second) {
   void* nvml = dlopen((directory + "/libnvidia-ml.so.1").c_str(), RTLD_NOW);
@@ -289,6 +302,13 @@ void run(const std::string& command, std::istringstream& rest) {
     fmt::print("{}\n", (make_group(fd, static_cast<unsigned>(number), word == "wrapped")));
   } else if (command == "sync") {
     fmt::print("{}\n", (get<int (*)()>("cuCtxSynchronize")()));
+  } else if (command == "late-user") {
+    fmt::print("{}\n", atexit(use_the_gpu_late));
+  } else if (command == "exit") {
+    exit(0);
+  } else if (command == "hang-queries") {
+    reinterpret_cast<void (*)()>(dlsym(library, "fake_hang_queries"))();
+    fmt::print("0\n");
   } else if (command == "fork") {
     fmt::print("{}\n", in_child());
   } else if (command == "exec") {

@@ -1,5 +1,6 @@
 // The functions of the tests' driver library that answer something.
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -19,6 +20,7 @@ unsigned long next_address = 0x700000000;
 void* last_stream = nullptr;
 void* current_context = nullptr;
 bool fails_next = false;
+bool queries_hang = false;
 
 int give(unsigned long* address) {
   if (fails_next) {
@@ -76,6 +78,7 @@ unsigned long fake_calls(const char* symbol) {
 }
 void* fake_last_stream() { return last_stream; }
 void fake_fail_next() { fails_next = true; }
+void fake_hang_queries() { __atomic_store_n(&queries_hang, true, __ATOMIC_SEQ_CST); }
 
 int cuInit(unsigned) { return 0; }
 int cuDeviceGetUuid(void* uuid, int device) {
@@ -102,6 +105,13 @@ int cuMemHostGetDevicePointer_v2(unsigned long* address, void* memory, unsigned)
   return 0;
 }
 int cuStreamWaitValue32_v2(void*, unsigned long, unsigned, unsigned) { return 0; }
+int cuStreamQuery(void*) {
+  ++FAKE_COUNT(cuStreamQuery);
+  while (__atomic_load_n(&queries_hang, __ATOMIC_SEQ_CST)) {
+    pause();
+  }
+  return 0;
+}
 int cuStreamIsCapturing(void*, int* status) {
   *status = 0;
   return 0;
