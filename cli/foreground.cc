@@ -20,6 +20,12 @@ namespace {
 /// Those that people and schedulers send to end, reload or poke a program.
 constexpr int kForwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
 
+/// What the command finds as without corun.
+struct Inherited {
+  sigset_t mask;
+  struct sigaction child;
+};
+
 sigset_t watched_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -52,7 +58,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 /// Starts it; the pipe tells errno when the program cannot be executed, and closes when it was.
-Result<pid_t> start(const Foreground& command, const sigset_t& mask) {
+Result<pid_t> start(const Foreground& command, const Inherited& inherited) {
   std::vector<std::string> words = command.argv;
   std::vector<std::string> entries = environment_of(command);
   const std::vector<char*> argv = pointers_to(words);
@@ -64,7 +70,8 @@ Result<pid_t> start(const Foreground& command, const sigset_t& mask) {
   const pid_t pid = fork();
   if (pid < 0) return failed(std::string("cannot start a process: ") + std::strerror(errno));
   if (pid == 0) {
-    sigprocmask(SIG_SETMASK, &mask, nullptr);
+    sigaction(SIGCHLD, &inherited.child, nullptr);
+    sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
     for (int fd : command.inherit_fds) fcntl(fd, F_SETFD, 0);
     execve(argv[0], argv.data(), env.data());
     const int code = errno;
@@ -94,8 +101,12 @@ std::optional<ExitStatus> ended(pid_t pid) {
 
 Result<ExitStatus> run_in_foreground(const Foreground& command) {
   const sigset_t watched = watched_signals();
-  sigset_t before;
-  sigprocmask(SIG_BLOCK, &watched, &before);
+  Inherited before = {};
+  sigprocmask(SIG_BLOCK, &watched, &before.mask);
+  // Whoever started this program may ignore SIGCHLD: then no end of a child would be told.
+  struct sigaction as_usual = {};
+  as_usual.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &as_usual, &before.child);
   const Fd signals(signalfd(-1, &watched, SFD_CLOEXEC));
   auto pid = start(command, before);
   std::optional<ExitStatus> status;
@@ -110,7 +121,8 @@ Result<ExitStatus> run_in_foreground(const Foreground& command) {
     if (number != SIGCHLD && info.ssi_code != SI_KERNEL) kill(*pid, number);
     status = ended(*pid);
   }
-  sigprocmask(SIG_SETMASK, &before, nullptr);
+  sigaction(SIGCHLD, &before.child, nullptr);
+  sigprocmask(SIG_SETMASK, &before.mask, nullptr);
   if (!pid) return pid.error();
   if (!status) return failed("lost sight of the command");
   return *status;

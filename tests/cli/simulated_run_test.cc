@@ -120,6 +120,14 @@ TEST_F(SimulatedRun, SignalsGoOnToTheCommandOnce) {
   EXPECT_EQ(process.wait(kPatience)->code, 1);
 }
 
+TEST_F(SimulatedRun, ItSeesTheEndOfItsCommandWhereItsStarterIgnoresChildren) {
+  const std::string corun = CORUN_BINARY_DIR "/bin/corun";
+  ProcessOptions options = this->corun({});
+  options.argv = {"sh", "-c",
+                  "trap '' CHLD; exec " + corun + " run --gpu simulated -- sh -c 'exit 7'"};
+  EXPECT_EQ(ran(options).status.code, 7);
+}
+
 TEST_F(SimulatedRun, TheShareArrivesAsVariablesAndAnEarlierPreloadIsKept) {
   ProcessOptions options =
       corun({"run", "--gpu", "simulated", "--name", "a", "--class", "best-effort", "--memory",
