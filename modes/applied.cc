@@ -12,6 +12,7 @@
 #include "core/environment.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "engine/client/run_dir.h"
 
 namespace corun::modes {
 
@@ -20,12 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kSchema = 1;
-
-fs::path runtime_path() {
-  if (const auto xdg = environment("XDG_RUNTIME_DIR")) return fs::path(*xdg) / "corun";
-  if (geteuid() == 0) return "/run/corun";
-  return fmt::format("/tmp/corun-{}", geteuid());
-}
 
 Status make_private(const fs::path& path) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -102,10 +97,24 @@ Result<std::optional<std::string>> undo_if_left(const fs::path& file) {
 
 }  // namespace
 
+fs::path runtime_place(const std::optional<std::string>& xdg, uid_t user) {
+  if (xdg) return fs::path(*xdg) / "corun";
+  if (user == 0) return fs::path(client::kSystemRunDir) / "private";
+  return fmt::format("/tmp/corun-{}", user);
+}
+
+Status make_runtime_place(const fs::path& place) {
+  std::error_code ignored;
+  const fs::path parent = place.parent_path();
+  // Also the system daemon's folder, which all users' workloads enter: not private.
+  if (!fs::exists(parent, ignored)) CORUN_TRY(client::make_run_dir(parent));
+  return make_private(place);
+}
+
 Result<fs::path> runtime_dir() {
-  const fs::path path = runtime_path();
-  CORUN_TRY(make_private(path));
-  return path;
+  const fs::path place = runtime_place(environment("XDG_RUNTIME_DIR"), geteuid());
+  CORUN_TRY(make_runtime_place(place));
+  return place;
 }
 
 Result<fs::path> new_run_dir(std::string_view mode) {

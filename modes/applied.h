@@ -18,8 +18,12 @@
 namespace corun::modes {
 
 /// Where corun keeps sockets, pipes and state of this node and user: $XDG_RUNTIME_DIR/corun, else
-/// /run/corun (root), else /tmp/corun-UID. Made with mode 0700. Errors (failed): it belongs to
-/// somebody else or cannot be made.
+/// /run/corun/private (root: /run/corun itself is the system daemon's), else /tmp/corun-UID.
+std::filesystem::path runtime_place(const std::optional<std::string>& xdg, uid_t user);
+/// Makes it with mode 0700; a parent that is missing becomes a folder that everybody may enter if
+/// this is root. Errors (failed): it belongs to somebody else or cannot be made.
+Status make_runtime_place(const std::filesystem::path& place);
+/// This process's, made if need be.
 Result<std::filesystem::path> runtime_dir();
 /// A new name for a mode's own folder below runtime_dir(); the folder is not made.
 Result<std::filesystem::path> new_run_dir(std::string_view mode);

@@ -28,7 +28,6 @@ constexpr Nanos kBetweenTries = std::chrono::milliseconds(10);
 constexpr Nanos kQuitPatience = std::chrono::seconds(5);
 constexpr Nanos kKillPatience = std::chrono::seconds(10);
 constexpr char kProcessName[] = "corund";
-constexpr char kNodeRunDir[] = "/run/corun";
 
 /// The last line that the daemon wrote: why it ended.
 std::string last_line(const fs::path& log) {
@@ -60,7 +59,7 @@ std::vector<fs::path> daemon_dirs() {
   if (environment(kEnvSimNode)) return dirs;
   for (const Plan& plan : plans_in_force()) add(fs::path(plan.run_dir) / "corun");
   add(client::default_run_dir());
-  add(kNodeRunDir);
+  add(client::kSystemRunDir);
   return dirs;
 }
 

@@ -52,7 +52,7 @@ const sockaddr* raw(const Address& address) {
 
 fs::path default_run_dir() {
   if (const auto dir = environment(wire::kEnvRunDir)) return *dir;
-  if (geteuid() == 0) return "/run/corun";
+  if (geteuid() == 0) return kSystemRunDir;
   if (const auto xdg = environment("XDG_RUNTIME_DIR")) return fs::path(*xdg) / "corun";
   return fmt::format("/tmp/corun-{}", geteuid());
 }

@@ -10,6 +10,9 @@
 
 namespace corun::client {
 
+/// Of the daemon of root, which serves all users.
+inline constexpr char kSystemRunDir[] = "/run/corun";
+
 /// $CORUN_RUN_DIR, else /run/corun for root, else $XDG_RUNTIME_DIR/corun, else /tmp/corun-UID.
 std::filesystem::path default_run_dir();
 

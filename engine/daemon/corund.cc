@@ -47,10 +47,19 @@ Result<GpuInfo> find_gpu(const Options& options) {
   return gpu::find_gpu(gpus, options.gpu);
 }
 
+/// The system's daemon is for all users; a folder that was made narrower stays so, and is told.
+void warn_if_private(const fs::path& folder) {
+  struct stat info = {};
+  if (stat(folder.c_str(), &info) != 0 || (info.st_mode & S_IXOTH) != 0) return;
+  log::warn("{} is closed to other users: their workloads cannot join (chmod 755 lets them)",
+            folder.string());
+}
+
 Result<client::DaemonFiles> make_folders(const Options& options, const GpuInfo& gpu) {
   CORUN_TRY(client::make_run_dir(options.run_dir));
   const client::DaemonFiles files = client::daemon_files(options.run_dir, gpu.uuid);
   CORUN_TRY(client::make_run_dir(files.folder));
+  if (options.run_dir == client::kSystemRunDir) warn_if_private(options.run_dir);
   return files;
 }
 

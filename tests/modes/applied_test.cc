@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/process.h"
+#include "engine/client/run_dir.h"
 #include "tests/core/process_helpers.h"
 #include "tests/modes/mode_fixture.h"
 
@@ -106,6 +108,23 @@ TEST_F(AppliedTest, AnUnreadableStateFileIsRemovedAndReported) {
   ASSERT_TRUE(write_file_atomically(node() / "corun/applied/1-0.json", "{"));
   EXPECT_THAT(undo_leftovers().value(), ElementsAre(HasSubstr("removed an unreadable state file")));
   EXPECT_THAT(left_over(), IsEmpty());
+}
+
+TEST_F(AppliedTest, WhatRootKeepsPrivateIsNotTheFolderOfTheSystemsDaemon) {
+  EXPECT_EQ(runtime_place("/run/user/7", 7), "/run/user/7/corun");
+  EXPECT_EQ(runtime_place(std::nullopt, 7), "/tmp/corun-7");
+  EXPECT_EQ(runtime_place(std::nullopt, 0).parent_path(), client::kSystemRunDir);
+}
+
+TEST_F(AppliedTest, AMissingParentOfTheRuntimeFolderIsOpenToAllIfItIsRoots) {
+  using std::filesystem::perms;
+  const auto place = node() / "parent/private";
+  const mode_t before = umask(0077);
+  EXPECT_TRUE(make_runtime_place(place));
+  umask(before);
+  EXPECT_EQ(std::filesystem::status(place).permissions(), perms(0700));
+  EXPECT_EQ(std::filesystem::status(place.parent_path()).permissions(),
+            geteuid() == 0 ? perms(0755) : perms(0700));
 }
 
 TEST_F(AppliedTest, AForeignRuntimeFolderIsRefused) {
