@@ -7,7 +7,7 @@
 #include <array>
 #include <filesystem>
 
-#include "cli/arguments.h"
+#include "cli/share_options.h"
 #include "core/units.h"
 
 namespace corun::cli {
@@ -15,23 +15,14 @@ namespace corun::cli {
 namespace {
 
 constexpr size_t kMaxName = 63;  // core/wire/join.h, kNameBytes
-constexpr double kMinWeight = 0.001;
-constexpr double kMaxWeight = 1000;
-constexpr Nanos kMaxTarget = std::chrono::minutes(10);
 constexpr std::array<std::string_view, 6> kPolicies{"priority", "fair",   "quota",
                                                     "deadline", "rotate", "none"};
 
 // As typed.
 struct Raw {
-  std::string gpu = "auto", name, service_class = "normal", memory, latency_target, mode,
-              start_daemon = "yes", policy, linger, quantum, slices;
+  std::string gpu = "auto", name, mode, start_daemon = "yes", policy, linger, quantum, slices;
+  ShareTexts share;
 };
-
-template <typename T>
-Result<T> of_option(const char* option, Result<T> value) {
-  if (value) return value;
-  return usage_error(fmt::format("{}: {}", option, value.error().what), value.error().todo);
-}
 
 bool is_name(std::string_view name) {
   const auto good = [](char c) {
@@ -50,32 +41,18 @@ std::string default_name(const std::string& program) {
   return fmt::format("{}-{}", name.substr(0, 40), getpid());
 }
 
-Status read_share(const Raw& raw, double weight, RunOptions& options) {
+Status read_workload(const Raw& raw, RunOptions& options) {
   Share& share = options.share;
   share.workload = raw.name.empty() ? default_name(options.command.front()) : raw.name;
   if (!is_name(share.workload)) {
     return usage_error(fmt::format("--name '{}' is not a workload's name", raw.name),
                        "use at most 63 of a-z, 0-9, '-', '_' and '.'");
   }
-  CORUN_ASSIGN(share.service_class, of_option("--class", parse_service_class(raw.service_class)));
-  if (!(weight >= kMinWeight && weight <= kMaxWeight)) {
-    return usage_error(fmt::format("--weight {} is out of range", weight), "use 0.001 to 1000");
-  }
-  share.weight = weight;
-  if (!raw.memory.empty()) {
-    CORUN_ASSIGN(const uint64_t bytes, of_option("--memory", parse_bytes(raw.memory)));
-    if (bytes < kMiB) return usage_error("--memory " + raw.memory + " is below 1MiB");
-    share.memory_limit_bytes = bytes;
-  }
-  if (!raw.latency_target.empty()) {
-    CORUN_ASSIGN(const Nanos target,
-                 of_option("--latency-target", parse_duration(raw.latency_target)));
-    if (target < std::chrono::microseconds(1) || target > kMaxTarget) {
-      return usage_error(fmt::format("--latency-target {} is out of range", raw.latency_target),
-                         "use 1us to 10m");
-    }
-    share.latency_target_ms = to_millis(target);
-  }
+  CORUN_ASSIGN(const ShareValues values, read_share(raw.share));
+  share.service_class = values.service_class.value_or(ServiceClass::kNormal);
+  share.weight = values.weight.value_or(1);
+  share.memory_limit_bytes = values.memory_bytes;
+  if (values.latency_target) share.latency_target_ms = to_millis(*values.latency_target);
   return {};
 }
 
@@ -136,13 +113,9 @@ Result<RunOptions> parse_run_options(std::span<const std::string> arguments) {
   const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
   const auto count = static_cast<size_t>(dashes - arguments.begin());
   Raw raw;
-  double weight = 1;
   CLI::App app;
   app.add_option("--name", raw.name);
-  app.add_option("--class", raw.service_class);
-  app.add_option("--weight", weight);
-  app.add_option("--memory", raw.memory);
-  app.add_option("--latency-target", raw.latency_target);
+  raw.share.add_to(app);
   app.add_option("--gpu", raw.gpu);
   app.add_option("--device", options.device)->check(CLI::Range(0, 63));
   app.add_option("--mode", raw.mode);
@@ -157,7 +130,7 @@ Result<RunOptions> parse_run_options(std::span<const std::string> arguments) {
     return usage_error("no command to run", "write it behind '--': corun run --name a -- COMMAND");
   }
   CORUN_ASSIGN(options.node, parse_node_choice(raw.gpu));
-  CORUN_TRY(read_share(raw, weight, options));
+  CORUN_TRY(read_workload(raw, options));
   CORUN_TRY(read_daemon(raw, options));
   return options;
 }
