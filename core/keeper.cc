@@ -253,8 +253,11 @@ pid_t start(const Launch& launch, int channel, Report* failure) {
 
 class Watch {
  public:
-  Watch(int channel, int children, pid_t command)
-      : channel_(channel), children_(children), command_(command) {}
+  Watch(int channel, int children, pid_t command, int32_t orphan_grace_ms)
+      : channel_(channel),
+        children_(children),
+        command_(command),
+        orphan_grace_ms_(orphan_grace_ms) {}
   /// Returns when no descendant is left.
   void run();
 
@@ -263,6 +266,7 @@ class Watch {
 
   bool reap();
   void obey();
+  void terminate(int32_t grace_ms);
   int timeout_ms() const;
   void report(Report::Kind kind, int32_t value) const {
     const Report r{kind, value, Step::kNone};
@@ -272,6 +276,7 @@ class Watch {
   const int channel_;
   const int children_;  // signalfd of SIGCHLD
   const pid_t command_;
+  const int32_t orphan_grace_ms_;
   bool command_ended_ = false;
   bool parent_gone_ = false;
   Phase phase_ = Phase::kWatching;
@@ -298,7 +303,7 @@ void Watch::obey() {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n != static_cast<ssize_t>(sizeof order)) {  // the parent has let go, or is dead
     parent_gone_ = true;
-    phase_ = Phase::kKilling;
+    terminate(orphan_grace_ms_);
     return;
   }
   switch (order.kind) {
@@ -310,14 +315,18 @@ void Watch::obey() {
       }
       return;
     case Order::Kind::kTerminate:
-      if (order.value <= 0) {
-        phase_ = Phase::kKilling;
-      } else if (phase_ == Phase::kWatching) {
-        phase_ = Phase::kTerminating;
-        kill_at_ms_ = now_ms() + order.value;
-        signal_descendants(SIGTERM);
-      }
+      terminate(order.value);
       return;
+  }
+}
+
+void Watch::terminate(int32_t grace_ms) {
+  if (grace_ms <= 0) {
+    phase_ = Phase::kKilling;
+  } else if (phase_ == Phase::kWatching) {
+    phase_ = Phase::kTerminating;
+    kill_at_ms_ = now_ms() + grace_ms;
+    signal_descendants(SIGTERM);
   }
 }
 
@@ -380,7 +389,9 @@ void run(int channel, const Launch& launch) {
   sigset_t children;
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
-  Watch(channel, signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), command).run();
+  Watch(channel, signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), command,
+        launch.orphan_grace_ms)
+      .run();
   _exit(0);
 }
 

@@ -22,6 +22,7 @@ struct Launch {
   int streams[3] = {-1, -1, -1};     ///< become 0, 1, 2; -1: inherited
   const int* inherit_fds = nullptr;  ///< > 2
   size_t inherit_count = 0;
+  int32_t orphan_grace_ms = 0;  ///< from SIGTERM to SIGKILL when the parent dies; 0: SIGKILL
 };
 
 /// The step at which a launch failed.

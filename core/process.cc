@@ -126,6 +126,11 @@ Result<Fd> open_input(const std::optional<std::string>& text) {
 }
 
 /// Everything that the keeper needs, owned by the parent until the fork has copied it.
+int32_t to_grace_ms(Nanos grace) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(grace).count();
+  return static_cast<int32_t>(std::clamp<int64_t>(ms, 0, 3'600'000));
+}
+
 struct Prepared {
   std::string path;
   std::string directory;
@@ -151,6 +156,7 @@ struct Prepared {
     for (size_t i = 0; i < streams.size(); ++i) launch.streams[i] = streams[i].get();
     launch.inherit_fds = options.inherit_fds.data();
     launch.inherit_count = options.inherit_fds.size();
+    launch.orphan_grace_ms = to_grace_ms(options.orphan_grace);
     return launch;
   }
 };
@@ -351,9 +357,7 @@ void Process::signal(int signal_number) {
 
 void Process::begin_terminate(Nanos grace) {
   if (all_gone_) return;
-  const auto grace_ms = std::chrono::duration_cast<std::chrono::milliseconds>(grace).count();
-  const keeper::Order order{keeper::Order::Kind::kTerminate,
-                            static_cast<int32_t>(std::clamp<int64_t>(grace_ms, 0, 3'600'000))};
+  const keeper::Order order{keeper::Order::Kind::kTerminate, to_grace_ms(grace)};
   send(channel_.get(), &order, sizeof order, MSG_NOSIGNAL);
 }
 

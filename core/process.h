@@ -6,10 +6,10 @@
 //
 // Every descendant whose parent dies is handed to the keeper by the kernel, daemons that called
 // setsid() included, so the keeper always finds all of them. When the socket to this process closes
-// (the Process was destroyed, or this process died, of SIGKILL too), the keeper kills every
-// descendant until none is left, reaps them and exits. Signals are sent by the keeper, which is the
-// one that reaps, so that a signal never meets a recycled PID. Should the keeper itself be killed,
-// the command dies with it (PR_SET_PDEATHSIG).
+// (this process died, of SIGKILL too), the keeper kills every descendant until none is left, after
+// the grace that it was given, reaps them and exits; so it does when the Process is destroyed.
+// Signals are sent by the keeper, which is the one that reaps, so that a signal never meets a
+// recycled PID. Should the keeper itself be killed, the command dies with it (PR_SET_PDEATHSIG).
 #pragma once
 
 #include <sys/types.h>
@@ -48,6 +48,9 @@ struct ProcessOptions {
   Stream err = Stream::inherit();
   std::optional<std::string> input;  ///< standard input's whole text; nothing: /dev/null
   std::vector<int> inherit_fds;      ///< descriptors that stay open in the child, same numbers
+  /// When this process dies: SIGTERM to all descendants of the command's, and SIGKILL to those that
+  /// are left after so long. Zero: SIGKILL at once.
+  Nanos orphan_grace{};
 };
 
 /// How the command ended.

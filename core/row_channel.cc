@@ -38,9 +38,11 @@ Result<Fd> make_fifo(const fs::path& path) {
 
 bool RateBound::take(double amount, Instant now) {
   const double earned = std::max(0.0, to_seconds(now - refilled_)) * per_second_;
-  left_ = std::min(burst_, left_ + earned) - amount;
+  left_ = std::min(burst_, left_ + earned);
   refilled_ = std::max(refilled_, now);
-  return left_ >= 0;
+  if (amount > left_) return false;
+  left_ -= amount;
+  return true;
 }
 
 RowBuffer::RowBuffer(RowLimits limits, Instant now)

@@ -30,7 +30,7 @@ class RateBound {
  public:
   RateBound(double per_second, double burst, Instant now)
       : per_second_(per_second), burst_(burst), left_(burst), refilled_(now) {}
-  /// False when `amount` exceeds what is left at `now`.
+  /// False when `amount` exceeds what is left at `now`; nothing is taken then.
   bool take(double amount, Instant now);
 
  private:

@@ -271,6 +271,36 @@ TEST(Process, NothingSurvivesAParentThatIsKilled) {
   for (pid_t pid : pids) EXPECT_TRUE(ends(pid)) << pid;
 }
 
+TEST(Process, AnOrphanMayEndProperlyWhereItIsGivenTime) {
+  auto [parent, out] = fork_parent([] {
+    ProcessOptions options =
+        shell("trap 'echo properly; exit' TERM; echo $$; while :; do sleep 0.01; done");
+    options.out = Stream::inherit();
+    options.orphan_grace = kPatience;
+    Process process = started(options);
+    pause();
+  });
+  const pid_t pid = read_pid(out.get());
+  kill(parent, SIGKILL);
+  waitpid(parent, nullptr, 0);
+  EXPECT_EQ(read_line(out.get()), "properly");
+  EXPECT_TRUE(ends(pid));
+}
+
+TEST(Process, AnOrphanThatDoesNotEndInItsTimeIsKilled) {
+  auto [parent, out] = fork_parent([] {
+    ProcessOptions options = shell("trap '' TERM; echo $$; while :; do sleep 0.01; done");
+    options.out = Stream::inherit();
+    options.orphan_grace = std::chrono::milliseconds(20);
+    Process process = started(options);
+    pause();
+  });
+  const pid_t pid = read_pid(out.get());
+  kill(parent, SIGKILL);
+  waitpid(parent, nullptr, 0);
+  EXPECT_TRUE(ends(pid));
+}
+
 TEST(RunCommand, CollectsBothStreamsAndTheStatus) {
   ProcessOptions options;
   options.argv = {"sh", "-c", "cat; echo problem >&2; exit 4"};
