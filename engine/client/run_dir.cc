@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -98,6 +99,9 @@ Result<Fd> connect_unix(const fs::path& path, int type) {
   CORUN_ASSIGN(const Address address, address_of(path));
   Fd fd(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("cannot make a socket");
+  // Of connecting (a listener that is stopped and has many waiting) and of each sending.
+  const timeval patience{.tv_sec = 1, .tv_usec = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(fd.get(), raw(address), sizeof address.address) != 0) {
     return system_error("cannot connect to " + path.string());
   }

@@ -38,29 +38,6 @@ Json session_json(const SessionStatus& session) {
           {"flags", session.flags}};
 }
 
-Json workload_json(const WorkloadStatus& workload) {
-  Json sessions = Json::array();
-  for (const SessionStatus& session : workload.sessions) sessions.push_back(session_json(session));
-  Json figures = Json::array();
-  for (const Figure& figure : workload.figures) figures.push_back(figure_json(figure));
-  Json reasons = Json::array();
-  for (const Reason& reason : workload.reasons) {
-    reasons.push_back({{"change", reason.change}, {"why", reason.why}});
-  }
-  return {{"name", workload.name},
-          {"user", workload.user},
-          {"class", to_string(workload.service_class)},
-          {"weight", workload.weight},
-          {"min_share", workload.min_share},
-          {"max_share", workload.max_share},
-          {"memory_limit_bytes", or_null(workload.memory_limit_bytes)},
-          {"latency_target_us", or_null(workload.latency_target_us)},
-          {"state", workload.state},
-          {"sessions", sessions},
-          {"figures", figures},
-          {"reasons", reasons}};
-}
-
 Json gate_json(const GateStatus& gate) {
   return {{"gate", gate.gate},           {"holder", or_null(gate.holder)},
           {"workload", gate.workload},   {"closed", gate.closed},
@@ -91,6 +68,15 @@ Status get_all(JsonFields& in, const char* key, std::vector<T>& out, Read read) 
   return {};
 }
 
+/// What a daemon older than this program does not tell yet is as in `defaults`; but for what no
+/// daemon leaves out. Anything that is no object stays what it is.
+Json completed(Json defaults, std::initializer_list<const char*> needed, const Json& value) {
+  if (!value.is_object()) return value;
+  for (const char* key : needed) defaults.erase(key);
+  defaults.update(value);
+  return defaults;
+}
+
 Result<std::string> text_from(const Json& value) {
   if (!value.is_string()) return failed("not text: " + to_line(value).substr(0, 60));
   return value.get<std::string>();
@@ -115,7 +101,8 @@ Result<Figure> figure_from(const Json& value) {
 
 Result<SessionStatus> session_from(const Json& value) {
   SessionStatus session;
-  JsonFields in(value, "session");
+  const Json whole = completed(session_json(session), {"session", "pid"}, value);
+  JsonFields in(whole, "session");
   in.get("session", session.session);
   in.get("pid", session.pid);
   in.get("program", session.program);
@@ -143,7 +130,8 @@ Result<Reason> reason_from(const Json& value) {
 Result<WorkloadStatus> workload_from(const Json& value) {
   WorkloadStatus workload;
   std::string service_class;
-  JsonFields in(value, "workload");
+  const Json whole = completed(to_json(workload), {"name", "user", "state"}, value);
+  JsonFields in(whole, "workload");
   in.get("name", workload.name);
   get(in, "user", workload.user);
   in.get("class", service_class);
@@ -248,6 +236,29 @@ const Figure* WorkloadStatus::find(std::string_view figure) const {
   return nullptr;
 }
 
+Json to_json(const WorkloadStatus& workload) {
+  Json sessions = Json::array();
+  for (const SessionStatus& session : workload.sessions) sessions.push_back(session_json(session));
+  Json figures = Json::array();
+  for (const Figure& figure : workload.figures) figures.push_back(figure_json(figure));
+  Json reasons = Json::array();
+  for (const Reason& reason : workload.reasons) {
+    reasons.push_back({{"change", reason.change}, {"why", reason.why}});
+  }
+  return {{"name", workload.name},
+          {"user", workload.user},
+          {"class", to_string(workload.service_class)},
+          {"weight", workload.weight},
+          {"min_share", workload.min_share},
+          {"max_share", workload.max_share},
+          {"memory_limit_bytes", or_null(workload.memory_limit_bytes)},
+          {"latency_target_us", or_null(workload.latency_target_us)},
+          {"state", workload.state},
+          {"sessions", sessions},
+          {"figures", figures},
+          {"reasons", reasons}};
+}
+
 Json to_json(const DaemonSettings& settings) {
   return {{"policy", settings.policy},
           {"linger_us", settings.linger_us},
@@ -267,7 +278,7 @@ Json to_json(const DaemonStatus& status) {
   for (const GateStatus& gate : status.gates) gates.push_back(gate_json(gate));
   Json workloads = Json::array();
   for (const WorkloadStatus& workload : status.workloads) {
-    workloads.push_back(workload_json(workload));
+    workloads.push_back(to_json(workload));
   }
   return {{"schema", kControlSchema},
           {"gpu",
@@ -316,7 +327,8 @@ Json to_json(const Events& events) {
 
 Result<DaemonSettings> settings_from_json(const Json& value) {
   DaemonSettings settings;
-  JsonFields in(value, "settings");
+  const Json whole = completed(to_json(settings), {"policy"}, value);
+  JsonFields in(whole, "settings");
   in.get("policy", settings.policy);
   get(in, "linger_us", settings.linger_us);
   in.get("learn_linger", settings.learn_linger);
@@ -334,7 +346,9 @@ Result<DaemonSettings> settings_from_json(const Json& value) {
 Result<DaemonStatus> status_from_json(const Json& value) {
   DaemonStatus status;
   std::string slices;
-  JsonFields in(value, "status");
+  const Json whole =
+      completed(to_json(status), {"gpu", "pid", "version", "settings", "workloads"}, value);
+  JsonFields in(whole, "status");
   in.get("pid", status.pid);
   get(in, "user", status.user);
   in.get("version", status.version);

@@ -164,6 +164,7 @@ struct Events {
 };
 
 Json to_json(const DaemonStatus& status);
+Json to_json(const WorkloadStatus& workload);
 Json to_json(const DaemonSettings& settings);
 Json to_json(const Trace& trace);
 Json to_json(const Events& events);

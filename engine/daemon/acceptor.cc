@@ -11,11 +11,14 @@ namespace corun::daemon {
 
 namespace {
 
-constexpr int kAcceptsPerTurn = 64;  // so that a flood of connections does not starve the rest
+// So that a flood of connections neither starves the rest nor keeps a processor busy.
+constexpr int kAcceptsPerTurn = 64;
+constexpr Nanos kRestAfterMany = std::chrono::milliseconds(3);
 
 Fd spare_descriptor() { return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-void accept_some(int listener, Fd& spare, const Acceptor::Handler& handler) {
+/// False: there may be more.
+bool accept_some(int listener, Fd& spare, const Acceptor::Handler& handler) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd && (errno == EMFILE || errno == ENFILE)) {
@@ -24,14 +27,15 @@ void accept_some(int listener, Fd& spare, const Acceptor::Handler& handler) {
       spare.reset();
       Fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).reset();
       spare = spare_descriptor();
-      return;
+      return false;
     }
-    if (!fd) return;
+    if (!fd) return true;
     ucred credentials{};
     socklen_t size = sizeof credentials;
     if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) continue;
     handler(std::move(fd), Peer{credentials.uid, credentials.pid});
   }
+  return false;
 }
 
 }  // namespace
@@ -40,10 +44,13 @@ Result<Acceptor> Acceptor::create(Poller& poller, Fd listener, Handler handler) 
   const int fd = listener.get();
   // Shared: std::function wants to be copied, a descriptor does not.
   const auto spare = std::make_shared<Fd>(spare_descriptor());
-  CORUN_ASSIGN(const Poller::Token token,
-               poller.add(fd, EPOLLIN, [fd, spare, handler = std::move(handler)](uint32_t) {
-                 accept_some(fd, *spare, handler);
-               }));
+  const auto own = std::make_shared<Poller::Token>();
+  const auto on_event = [fd, spare, own, &poller, handler = std::move(handler)](uint32_t) {
+    if (accept_some(fd, *spare, handler)) return;
+    poller.rest(*own, monotonic_now() + kRestAfterMany);
+  };
+  CORUN_ASSIGN(const Poller::Token token, poller.add(fd, EPOLLIN, on_event));
+  *own = token;
   return Acceptor(poller, std::move(listener), token);
 }
 

@@ -8,6 +8,13 @@
 
 namespace corun::daemon {
 
+namespace {
+
+/// Of a connection whose user asks too often.
+constexpr Nanos kRest = std::chrono::milliseconds(50);
+
+}  // namespace
+
 ControlServer::ControlServer(Poller& poller, Control& control, UserCounts& counts)
     : poller_(poller), control_(control), counts_(counts) {}
 
@@ -30,7 +37,7 @@ bool ControlServer::flushed() const {
 }
 
 void ControlServer::accept(Fd fd, const Peer& peer) {
-  if (counts_.full(peer.user)) return;
+  if (!counts_.may_connect(peer.user, monotonic_now()) || counts_.full(peer.user)) return;
   const uint64_t id = next_++;
   const auto token = poller_.add(fd.get(), EPOLLIN | EPOLLRDHUP,
                                  [this, id](uint32_t events) { on_event(id, events); });
@@ -54,6 +61,7 @@ void ControlServer::on_event(uint64_t id, uint32_t events) {
 /// Takes in at most one buffer, so that no peer starves the others. False: it is broken.
 bool ControlServer::read(Connection& connection) {
   if (connection.waiting || connection.closing || !connection.out.empty()) return true;
+  if (connection.in.find('\n') != std::string::npos) return true;  // there is enough to do
   char bytes[16 * 1024];
   const ssize_t n = recv(connection.fd.get(), bytes, sizeof bytes, MSG_DONTWAIT);
   if (n < 0) return errno == EAGAIN || errno == EINTR;
@@ -76,11 +84,15 @@ void ControlServer::work(uint64_t id) {
       break;
     }
     if (end == std::string::npos) break;
+    const Instant now = monotonic_now();
+    if (!counts_.may_ask(connection.peer.user, now)) {
+      return poller_.rest(connection.token, now + kRest);
+    }
     const std::string line = connection.in.substr(0, end);
     connection.in.erase(0, end + 1);
     connection.waiting = true;
     working_ = id;
-    control_.handle(connection.peer, line, monotonic_now(),
+    control_.handle(connection.peer, line, now,
                     [this, id](const std::string& text) { reply(id, text); });
     working_ = 0;
   }

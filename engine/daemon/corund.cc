@@ -143,7 +143,8 @@ Status run_daemon(const Options& options) {
   const InterruptGuard interrupts;
   CORUN_ASSIGN(const GpuInfo gpu, find_gpu(options));
   CORUN_ASSIGN(const client::DaemonFiles files, make_folders(options, gpu));
-  CORUN_ASSIGN(const Fd lock, take_lock(files.lock(), gpu.uuid));
+  if (options.replace) CORUN_TRY(end_lock_holder(options.run_dir, gpu.uuid));
+  CORUN_ASSIGN(const DaemonLock lock, DaemonLock::take(files.lock(), gpu.uuid));
   const fs::path state_file = options.state_file.empty() ? files.state() : options.state_file;
 
   SharingOptions sharing_options;
@@ -153,6 +154,10 @@ Status run_daemon(const Options& options) {
   decide_slices(options, gpu, sharing_options);
   CORUN_ASSIGN(Poller poller, Poller::create());
   Sharing sharing(std::move(sharing_options), gates, monotonic_now());
+  if (!lock.crashed().empty()) {
+    sharing.note("restart", "the former " + lock.crashed() + ", did not end properly",
+                 monotonic_now());
+  }
   Parking parking(poller, sharing,
                   {.program = beside_this_program("corun-park"),
                    .driver = gpu.driver,

@@ -19,6 +19,7 @@ namespace {
 
 constexpr double kRefusalsPerSecond = 1;
 constexpr double kRefusalBurst = 20;
+constexpr size_t kMaxToldVersions = 1024;
 
 bool send_reply(int fd, const wire::JoinReply& reply, const std::vector<Fd>& descriptors) {
   iovec part{const_cast<wire::JoinReply*>(&reply), sizeof reply};
@@ -82,6 +83,7 @@ bool JoinServer::evict(uid_t user) {
 }
 
 void JoinServer::accept(Fd fd, const Peer& peer) {
+  if (!counts_.may_connect(peer.user, monotonic_now())) return;
   if (counts_.full(peer.user) && !evict(peer.user)) return;
   const uint64_t id = next_++;
   const auto token =
@@ -155,11 +157,18 @@ void JoinServer::watch_process(uint64_t id, Connection& connection, const JoinAs
 
 void JoinServer::refuse(Connection& connection, wire::JoinStatus status, const std::string& why) {
   send_reply(connection.fd.get(), make_reply(status), {});
+  // A workload of another build asks again once a second, for as long as it lives.
+  if (status == wire::JoinStatus::kVersion && !first_of(connection.peer.pid)) return;
   const Instant now = monotonic_now();
   if (!refusals_.take(1, now)) return;
   sharing_.note(
       "refused",
       fmt::format("pid {} of user {}: {}", connection.peer.pid, connection.peer.user, why), now);
+}
+
+bool JoinServer::first_of(pid_t pid) {
+  if (told_versions_.size() >= kMaxToldVersions) told_versions_.clear();
+  return told_versions_.insert(pid).second;
 }
 
 void JoinServer::close(uint64_t id, const std::string& why) {

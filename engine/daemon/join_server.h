@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/row_channel.h"
@@ -44,6 +45,8 @@ class JoinServer {
   void refuse(Connection& connection, wire::JoinStatus status, const std::string& why);
   void close(uint64_t id, const std::string& why);
   bool evict(uid_t user);
+  /// Whether this process's other version has not been told yet.
+  bool first_of(pid_t pid);
 
   Poller& poller_;
   Sharing& sharing_;
@@ -53,6 +56,7 @@ class JoinServer {
   uint64_t next_ = 1;
   Connections connections_;  ///< in the order in which they came
   RateBound refusals_;       ///< told as events
+  std::set<pid_t> told_versions_;
 };
 
 }  // namespace corun::daemon

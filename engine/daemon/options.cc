@@ -28,6 +28,8 @@ usage: corund --gpu UUID|INDEX [options]
   --quantum TIME       all turns together, e.g. 40ms (default)
   --max-burst TIME     a gate that is closed for longer is opened by force (default 100ms)
   --state FILE         settings that survive a restart (default: state.json beside the sockets)
+  --replace            take the place of the GPU's running corund: it ends first, and its
+                       workloads join this one
   --foreground         do not go to the background
   --idle-exit[=TIME]   end when no workload has been there for TIME (default 60s)
   --ready-fd N         write "ready" to this descriptor once workloads can join
@@ -107,6 +109,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   app.add_option("--max-burst", texts.max_burst);
   app.add_option("--state", texts.state);
   app.add_flag("--foreground", options.foreground);
+  app.add_flag("--replace", options.replace);
   app.add_flag("--idle-exit{60s}", texts.idle_exit);
   app.add_option("--ready-fd", options.ready_fd)->check(CLI::Range(0, 1 << 20));
   app.add_flag("--self-test", options.self_test);

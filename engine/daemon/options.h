@@ -24,6 +24,7 @@ struct Options {
   std::optional<Nanos> max_burst;
   std::filesystem::path state_file;  ///< empty: in the GPU's folder of the run dir
   bool foreground = false;
+  bool replace = false;            ///< end the running daemon of this GPU and run dir first
   std::optional<Nanos> idle_exit;  ///< end when no workload has been there for so long
   int ready_fd = -1;
   bool self_test = false;

@@ -23,6 +23,9 @@ class Poller {
   Result<Token> add(int fd, uint32_t events, Handler handler);
   /// Changes what is watched for.
   void change(Token token, uint32_t events);
+  /// Does not look at it until `until`; then its handler is called with 0, and it is watched again:
+  /// for peers that ask for too much.
+  void rest(Token token, Instant until);
   /// Stops watching; before the descriptor is closed. Allowed in any handler.
   void remove(Token token);
   /// Waits until something comes or until `due`, and calls the handlers.
@@ -31,14 +34,19 @@ class Poller {
  private:
   struct Entry {
     int fd;
+    uint32_t events;
     Handler handler;
+    bool resting = false;
   };
   Poller(Fd epoll, Fd timer) : epoll_(std::move(epoll)), timer_(std::move(timer)) {}
+
+  void end_rests(Instant now);
 
   Fd epoll_;
   Fd timer_;
   Token next_ = 1;
   std::map<Token, Entry> entries_;
+  std::multimap<Instant, Token> rests_;  ///< by their end
 };
 
 }  // namespace corun::daemon

@@ -5,6 +5,7 @@
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "core/json_values.h"
+#include "core/log.h"
 
 namespace corun::daemon {
 
@@ -45,6 +46,21 @@ Result<Override> override_from(const std::string& key, const Json& value) {
   return one;
 }
 
+/// A newer corund may have written more, and an older one less: what is not known here is left
+/// out and told, what is missing is as in `base`.
+void tell_unknown(const std::string& where, const Json& read, const Json& known) {
+  if (!read.is_object()) return;
+  for (const auto& [key, value] : read.items()) {
+    if (!known.contains(key)) {
+      log::warn("state: key '{}' of {} is of another version and is ignored", key, where);
+    }
+  }
+}
+
+Json whole_override() {
+  return override_json({ServiceClass::kNormal, 1.0, 0.0, 1.0, uint64_t{0}, 0.0});
+}
+
 }  // namespace
 
 Json to_json(const Persistent& state) {
@@ -74,8 +90,13 @@ Result<Persistent> persistent_from_json(const Json& value, const Persistent& bas
   const Json* settings = in.find("settings");
   const Json* workloads = in.find("workloads");
   CORUN_TRY(in.status());
-  if (schema != kSchema) return usage_error("state: written by another version of corun");
-  CORUN_ASSIGN(const client::DaemonSettings read, client::settings_from_json(*settings));
+  if (schema < kSchema) return usage_error("state: key 'schema': no version of corun wrote this");
+  if (schema > kSchema) log::warn("state: written by a newer version; what is known is taken");
+  if (!settings->is_object()) return usage_error("state: key 'settings': not an object");
+  Json all = to_json(base).at("settings");
+  tell_unknown("the settings", *settings, all);
+  all.update(*settings);
+  CORUN_ASSIGN(const client::DaemonSettings read, client::settings_from_json(all));
   CORUN_ASSIGN(state.settings.kind, policy::parse_policy_kind(read.policy));
   state.settings.linger_us = read.linger_us;
   state.settings.learn_linger = read.learn_linger;
@@ -88,6 +109,7 @@ Result<Persistent> persistent_from_json(const Json& value, const Persistent& bas
   state.max_burst = from_micros(read.max_burst_ms * 1e3);
   if (!workloads->is_object()) return usage_error("state: key 'workloads': not an object");
   for (const auto& [key, one] : workloads->items()) {
+    tell_unknown("workload " + key, one, whole_override());
     CORUN_ASSIGN(state.workloads[key], override_from(key, one));
   }
   return state;

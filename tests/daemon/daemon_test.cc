@@ -136,6 +136,50 @@ TEST_F(DaemonTest, ASecondDaemonSaysWhoHoldsTheGpu) {
   EXPECT_EQ(status().pid, daemon_->process->pid());
 }
 
+TEST_F(DaemonTest, AnotherVersionIsToldOnceAProcess) {
+  start();
+  wire::JoinRequest request = join_request("a");
+  request.version = wire::kWireVersion + 1;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(FakeShim::join(files_.shim_socket(), request).reply().status,
+              wire::JoinStatus::kVersion);
+  }
+  const auto events = client().events().value().entries;
+  EXPECT_EQ(std::count_if(events.begin(), events.end(),
+                          [](const auto& event) { return event.kind == "refused"; }),
+            1);
+}
+
+TEST_F(DaemonTest, AReplacedDaemonEndsProperlyAndTheNewOneKeepsItsSettings) {
+  start();
+  FakeShim shim = join("a");
+  client::SettingsChange settings;
+  settings.policy = "fair";
+  ASSERT_TRUE(client().change_settings(settings));
+  const auto former = std::move(daemon_);
+  start({"--replace"});
+  EXPECT_EQ(former->process->wait(kPatience)->code, 0);
+  EXPECT_EQ(shim.page().orders.leave, 1U);
+  EXPECT_EQ(status().settings.policy, "fair");
+  EXPECT_FALSE(has_event("restart", "did not end properly"));
+  EXPECT_TRUE(join("a").welcome());
+}
+
+TEST_F(DaemonTest, ADaemonThatHangsIsKilledToBeReplaced) {
+  start();
+  const auto former = std::move(daemon_);
+  former->process->signal(SIGSTOP);
+  start({"--replace"});
+  EXPECT_EQ(former->process->wait(kPatience)->signal, SIGKILL);
+  EXPECT_TRUE(has_event("restart", std::to_string(former->process->pid())));
+  EXPECT_TRUE(join("a").welcome());
+}
+
+TEST_F(DaemonTest, ReplacingNobodyIsAStart) {
+  start({"--replace"});
+  EXPECT_TRUE(join("a").welcome());
+}
+
 TEST_F(DaemonTest, ARestartAfterACrashKeepsWhatOperatorsSet) {
   start();
   FakeShim before = join("a");
@@ -150,6 +194,7 @@ TEST_F(DaemonTest, ARestartAfterACrashKeepsWhatOperatorsSet) {
   const FakeShim after = join("a");
   EXPECT_EQ(status().workloads.at(0).weight, 5);
   EXPECT_EQ(status().settings.policy, "fair");
+  EXPECT_TRUE(has_event("restart", "did not end properly"));
 }
 
 TEST_F(DaemonTest, WhenDaemonAndHolderAreKilledTogetherTheWatchdogOpensTheGate) {

@@ -192,6 +192,31 @@ TEST(StateFile, AMissingOneIsADefault) {
   EXPECT_EQ(to_json(*load_state("/nonexistent/state.json", some_state())), to_json(some_state()));
 }
 
+TEST(StateFile, WhatAnOlderVersionDidNotKnowIsTheDefault) {
+  Json older = to_json(some_state());
+  older["settings"].erase("preempted_slice_us");
+  older["settings"].erase("gate_with_slices");
+  older["workloads"]["1000/a"].erase("weight");
+  Persistent base;
+  base.settings = policy::default_settings();
+  const auto read = persistent_from_json(older, base);
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->settings.preempted_slice_us, 1U);
+  EXPECT_EQ(read->settings.kind, policy::PolicyKind::kQuota);
+  EXPECT_FALSE(read->workloads.at("1000/a").weight);
+}
+
+TEST(StateFile, WhatANewerVersionKnowsBesideIsLeftOut) {
+  Json newer = to_json(some_state());
+  newer["schema"] = 7;
+  newer["settings"]["warp_factor"] = 9;
+  newer["workloads"]["1000/a"]["colour"] = "red";
+  newer["rooms"] = Json::array();
+  const auto read = persistent_from_json(newer, Persistent{});
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(to_json(*read), to_json(some_state()));
+}
+
 TEST(StateFile, ADamagedOneIsNamedAndNotGuessed) {
   const auto folder = TemporaryFolder::create("corun-state-").value();
   const auto path = folder.path() / "state.json";

@@ -76,6 +76,32 @@ TEST_F(StatusTest, ReadsBackTheSame) {
   EXPECT_EQ(*client::events_from_json(client::to_json(events)), events);
 }
 
+TEST(StatusOfAnotherVersion,
+     WhatAnOlderDaemonDoesNotTellIsTheDefaultAndWhatANewerOneTellsIsNoError) {
+  client::DaemonStatus status;
+  status.gpu.uuid = "GPU-1";
+  status.settings.policy = "fair";
+  status.settings.linger_us = 70;
+  client::WorkloadStatus workload;
+  workload.name = "a";
+  workload.state = "running";
+  workload.sessions.emplace_back();
+  status.workloads = {workload};
+  Json json = client::to_json(status);
+  json["settings"].erase("linger_us");
+  json["settings"]["warp_factor"] = 9;
+  json["workloads"][0].erase("latency_target_us");
+  json["workloads"][0]["sessions"][0].erase("flags");
+  json.erase("watchdog");
+  json["moods"] = Json::array();
+  const auto read = client::status_from_json(json);
+  ASSERT_TRUE(read) << read.error().text();
+  status.settings.linger_us = 0;
+  EXPECT_EQ(*read, status);
+  json.erase("gpu");
+  EXPECT_FALSE(client::status_from_json(json)) << "a reply without a GPU is none";
+}
+
 TEST_F(StatusTest, TraceOfOneWorkloadFromANumberOn) {
   const client::Trace all = *sharing->trace("1000/server", 0);
   ASSERT_EQ(all.entries.size(), 2U);
