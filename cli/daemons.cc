@@ -14,12 +14,12 @@ namespace {
 constexpr char kHowToStart[] =
     "start a workload with 'corun run -- COMMAND', or the daemon itself with 'corund'";
 
+}  // namespace
+
 bool is_named(const client::WorkloadStatus& workload, const std::string& name) {
   if (name == fmt::format("{}/{}", workload.user, workload.name)) return true;
   return workload.name == name && workload.user == geteuid();
 }
-
-}  // namespace
 
 Result<std::vector<modes::RunningDaemon>> require_daemons(const std::string& run_dir) {
   std::vector<modes::RunningDaemon> daemons;

@@ -13,6 +13,9 @@ namespace corun::cli {
 /// what to do.
 Result<std::vector<modes::RunningDaemon>> require_daemons(const std::string& run_dir);
 
+/// Whether `name` ("NAME" of this user's, or "UID/NAME") means this workload.
+bool is_named(const client::WorkloadStatus& workload, const std::string& name);
+
 /// The daemon that knows this workload ("NAME" or "UID/NAME"). Errors (usage): none does, naming
 /// those that there are; (unsupported): no daemon runs.
 Result<modes::RunningDaemon> daemon_of(const std::string& workload, const std::string& run_dir);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "core/signals.h"
 #include "core/wait.h"
 #include "modes/mode.h"
+#include "modes/restarts.h"
 
 namespace corun::cli {
 
@@ -74,6 +76,15 @@ Result<Order> order_from_json(const std::string& text) {
   }
 }
 
+/// Marks what this program has inherited: a pipe whose end somebody waits for, the users' lock of a
+/// run around this one. The holder outlives all of them.
+void close_inherited_on_exec() {
+  constexpr unsigned kCloseOnExec = 1U << 2;  // CLOSE_RANGE_CLOEXEC
+  constexpr int kFallbackMaxFd = 65536;       // before Linux 5.11
+  if (syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, kCloseOnExec) == 0) return;
+  for (int fd = STDERR_FILENO + 1; fd < kFallbackMaxFd; ++fd) fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /// Between fork and exec: only system calls.
 [[noreturn]] void become_holder(char* const* argv, int log, int ready) {
   setsid();
@@ -82,6 +93,7 @@ Result<Order> order_from_json(const std::string& text) {
   dup2(null, STDIN_FILENO);
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
+  close_inherited_on_exec();
   fcntl(ready, F_SETFD, 0);
   execv("/proc/self/exe", argv);
   _exit(127);
@@ -109,13 +121,52 @@ Error error_from(const std::string& text, const modes::Place& place) {
                value->value("todo", "")};
 }
 
+/// Starts the mode's daemon again when it has crashed.
+class Reviver {
+ public:
+  Reviver(modes::Mode& mode, const modes::Plan& plan) : mode_(mode), plan_(plan) {}
+
+  void look(Instant now) {
+    const auto crashed = mode_.crashed(plan_);
+    if (!crashed || given_up_) return;
+    if (!due_) {
+      due_ = restarts_.after_end(started_, now);
+      if (!due_) return give_up(*crashed);
+      log::warn("corund: {}; it is started again", *crashed);
+    }
+    if (now < *due_) return;
+    due_.reset();
+    const Status up = mode_.restart(plan_);
+    started_ = monotonic_now();
+    if (!up) log::error("{}", up.error().text());
+  }
+
+ private:
+  void give_up(const std::string& crashed) {
+    given_up_ = true;
+    log::error(
+        "corund: {}; it ended {} times and is not started again: workloads run as if corun "
+        "were absent",
+        crashed, restarts_.ends());
+  }
+
+  modes::Mode& mode_;
+  const modes::Plan& plan_;
+  modes::Restarts restarts_;
+  Instant started_ = monotonic_now();
+  std::optional<Instant> due_;  ///< of the next start
+  bool given_up_ = false;
+};
+
 /// Waits until nobody has used the place for a moment, or until the holder is told to end; returns
 /// the start lock, so that nobody begins while everything is undone.
-Result<Fd> wait_for_the_last(const modes::Place& place, const InterruptGuard& guard) {
+Result<Fd> wait_for_the_last(const modes::Place& place, const InterruptGuard& guard,
+                             Reviver& reviver) {
   Instant busy = monotonic_now();
   while (true) {
     const int fd = guard.fd();
     wait_readable({&fd, 1}, monotonic_now() + kLook);
+    reviver.look(monotonic_now());
     CORUN_ASSIGN(const Fd users, lock(place.users_lock(), LOCK_EX | LOCK_NB));
     if (!users && !guard.requested()) busy = monotonic_now();
     if (monotonic_now() - busy < kLinger && !guard.requested()) continue;
@@ -144,7 +195,8 @@ Status hold_until_the_end(const Order& order, Fd& ready) {
   CORUN_TRY(options.place.write({*self, applied.plan(), environment(kEnvSimNode).value_or(""),
                                  environment(kEnvDriverDir).value_or("")}));
   ready.reset();  // without a word: everything is in force
-  auto start = wait_for_the_last(options.place, guard);
+  Reviver reviver(*mode, applied.plan());
+  auto start = wait_for_the_last(options.place, guard, reviver);
   options.place.clear();
   return applied.undo();
 }

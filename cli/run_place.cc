@@ -5,6 +5,7 @@
 
 #include "cli/run_holder.h"
 #include "core/environment.h"
+#include "core/wait.h"
 #include "modes/managed.h"
 #include "modes/mode.h"
 
@@ -15,6 +16,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kDefaultMode[] = "managed";
+constexpr Nanos kRestartPatience = std::chrono::seconds(5);
+constexpr Nanos kBetweenTries = std::chrono::milliseconds(50);
 
 /// Where the runs of this GPU meet. A simulated node that is not named is known only once its
 /// holder runs: then `gpu` is nothing.
@@ -80,6 +83,11 @@ Result<RunPlace> join_foreign(const RunOptions& options, Meeting& meeting,
   return run;
 }
 
+Result<client::DaemonStatus> status_of(const modes::Held& held, const GpuInfo& gpu) {
+  CORUN_ASSIGN(client::Client daemon, client::Client::connect(held.daemon_dir(), gpu.uuid));
+  return daemon.status();
+}
+
 /// Of a holder: this run's own, or another one's.
 Result<RunPlace> join_held(const RunOptions& options, Meeting& meeting, const modes::Held& held) {
   if (!meeting.opened) {
@@ -89,9 +97,15 @@ Result<RunPlace> join_held(const RunOptions& options, Meeting& meeting, const mo
   }
   RunPlace run;
   run.gpu = *meeting.gpu;
-  CORUN_ASSIGN(client::Client daemon, client::Client::connect(held.daemon_dir(), run.gpu.uuid));
-  CORUN_ASSIGN(client::DaemonStatus status, daemon.status());
-  run.daemon = {held.daemon_dir(), std::move(status)};
+  auto status = status_of(held, run.gpu);
+  // A daemon that has crashed is started again by its holder.
+  const Instant deadline = monotonic_now() + kRestartPatience;
+  while (!status && monotonic_now() < deadline && meeting.place.held()) {
+    sleep_until(monotonic_now() + kBetweenTries);
+    status = status_of(held, run.gpu);
+  }
+  if (!status) return failed(status.error().what, "see " + meeting.place.log().string());
+  run.daemon = {held.daemon_dir(), std::move(*status)};
   CORUN_TRY(check_wishes(options, run.daemon));
   run.mode = held.plan.mode;
   CORUN_ASSIGN(const auto mode, modes::find_mode(run.mode));

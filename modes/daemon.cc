@@ -27,6 +27,9 @@ constexpr Nanos kStartPatience = std::chrono::seconds(20);
 constexpr Nanos kBetweenTries = std::chrono::milliseconds(10);
 constexpr Nanos kQuitPatience = std::chrono::seconds(5);
 constexpr Nanos kKillPatience = std::chrono::seconds(10);
+/// Should its starter be killed: long enough to open all gates and give the default slices back,
+/// and for its watchdog to end after it.
+constexpr Nanos kOrphanGrace = std::chrono::seconds(5);
 constexpr char kProcessName[] = "corund";
 
 /// The last line that the daemon wrote: why it ended.
@@ -128,6 +131,7 @@ ProcessOptions daemon_process(const EngineFiles& files, const GpuInfo& gpu,
   options.set_env[wire::kEnvRunDir] = start.run_dir.string();  // stop_daemon() finds it by this
   options.out = Stream::file(start.log);
   options.err = Stream::file(start.log);
+  options.orphan_grace = kOrphanGrace;
   return options;
 }
 

@@ -98,6 +98,21 @@ class Managed final : public Mode {
     return figures_of(status, tenants);
   }
 
+  std::optional<std::string> crashed(const Plan& plan) override {
+    const auto own = daemons_.find(plan.run_dir);
+    if (own == daemons_.end()) return std::nullopt;
+    if (own->second.processes.empty()) return "it could not be started";
+    const auto ended = own->second.processes.back().poll();
+    return ended && !ended->ok() ? std::optional(ended->text()) : std::nullopt;
+  }
+
+  Status restart(const Plan& plan) override {
+    CORUN_ASSIGN(const EngineFiles files, find_engine_files());
+    Daemons& own = daemons_.at(plan.run_dir);
+    // What was chosen is in its state file, with what operators have changed since.
+    return launch(plan, files, own, DaemonChoice());
+  }
+
   Status undo(const Plan& plan) override {
     CORUN_TRY(stop_daemon(own_dir(plan), plan.gpu.uuid));
     daemons_.erase(plan.run_dir);
@@ -148,11 +163,23 @@ class Managed final : public Mode {
     CORUN_TRY(make_private_folder(start.run_dir.string()));
     start.env = mps_ ? MpsServer::edits(plan, Share()).env
                      : gpu_environment(plan.gpu, empty_pipe_dir(plan));
-    CORUN_ASSIGN(Process process, Process::start(daemon_process(files, plan.gpu, start)));
-    auto [entry, added] = daemons_.emplace(plan.run_dir, std::move(process));
+    auto [entry, added] = daemons_.emplace(plan.run_dir, Daemons{std::move(start), {}});
     CORUN_CHECK(added, "a plan that is in force already");
-    Process& daemon = entry->second;
-    return wait_for_daemon(plan.gpu, start, choice_,
+    return launch(plan, files, entry->second, choice_);
+  }
+
+  /// The daemon of a plan, and those that crashed before it: their watchdogs are still at work for
+  /// a moment, and would end with their Process.
+  struct Daemons {
+    DaemonStart start;
+    std::vector<Process> processes;
+  };
+
+  static Status launch(const Plan& plan, const EngineFiles& files, Daemons& own,
+                       const DaemonChoice& choice) {
+    CORUN_ASSIGN(Process process, Process::start(daemon_process(files, plan.gpu, own.start)));
+    Process& daemon = own.processes.emplace_back(std::move(process));
+    return wait_for_daemon(plan.gpu, own.start, choice,
                            [&daemon] { return daemon.poll().has_value(); });
   }
 
@@ -161,7 +188,7 @@ class Managed final : public Mode {
   const bool mps_;
   const DaemonChoice choice_;
   MpsServer server_;
-  std::map<std::string, Process> daemons_;  ///< by run_dir
+  std::map<std::string, Daemons> daemons_;  ///< by run_dir
   std::map<std::string, fs::path> joined_;  ///< run folder of a daemon that was there, by run_dir
 };
 

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,12 @@ class Mode {
   /// Whether the mode is in force for exactly these tenants now. An error voids the cell.
   virtual Status check(const Plan& plan, std::span<const Tenant> tenants) const = 0;
   virtual Status undo(const Plan& plan) = 0;
+  /// How a daemon of the mode's own has crashed, or nothing: it runs, it was asked to end, or there
+  /// is none. Only for plans that this object applied.
+  virtual std::optional<std::string> crashed(const Plan& plan);
+  /// Starts what crashed() told of anew, with the settings that were in force. Errors (failed): it
+  /// does not come up.
+  virtual Status restart(const Plan& plan);
   /// What the mode's own daemon counted so far, per workload: `seconds` is a point in time. Nothing
   /// for modes without one. Errors (failed): the daemon does not answer.
   virtual Result<std::map<std::string, ManagedFigures>> observe(

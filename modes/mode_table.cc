@@ -10,6 +10,12 @@ Result<std::map<std::string, ManagedFigures>> Mode::observe(const Plan&,
   return std::map<std::string, ManagedFigures>();
 }
 
+std::optional<std::string> Mode::crashed(const Plan&) { return std::nullopt; }
+
+Status Mode::restart(const Plan& plan) {
+  return failed("mode " + plan.mode + " has no daemon of its own");
+}
+
 std::vector<std::unique_ptr<Mode>> all_modes(const DaemonChoice& choice) {
   std::vector<std::unique_ptr<Mode>> modes;
   modes.push_back(make_exclusive());
