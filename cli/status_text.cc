@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "benchmarking/text_grid.h"
 #include "core/units.h"
 
@@ -126,6 +128,21 @@ void print_table(const client::DaemonStatus& status, TextPrinter& printer) {
   grid.print(printer);
 }
 
+/// A session whose shim shows no life: what it was ordered is not carried out.
+void print_silent(const client::DaemonStatus& status, TextPrinter& printer) {
+  for (const client::WorkloadStatus& workload : status.workloads) {
+    for (const client::SessionStatus& session : workload.sessions) {
+      const auto& flags = session.flags;
+      if (std::find(flags.begin(), flags.end(), "silent") == flags.end()) continue;
+      printer.wrapped(
+          fmt::format("{}: PID {} ({}) has been silent for over 2 s: stopped, or its driver does "
+                      "not answer it",
+                      name_text(workload, status.user), session.pid, session.program),
+          "  ");
+    }
+  }
+}
+
 void print_reasons(const client::DaemonStatus& status, TextPrinter& printer) {
   for (const client::WorkloadStatus& workload : status.workloads) {
     printer.line("");
@@ -153,6 +170,7 @@ std::string status_text(const client::DaemonStatus& status, const StatusTextOpti
     return printer.take();
   }
   print_table(status, printer);
+  print_silent(status, printer);
   if (options.why) print_reasons(status, printer);
   return printer.take();
 }

@@ -41,6 +41,8 @@ extern const Verb kReportVerb;
 extern const Verb kRunVerb;
 extern const Verb kStatusVerb;
 extern const Verb kTraceVerb;
+extern const Verb kSetVerb;
+extern const Verb kSettingsVerb;
 extern const Verb kParkVerb;
 extern const Verb kResumeVerb;
 

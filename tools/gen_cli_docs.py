@@ -21,9 +21,12 @@ VALUES = {
     "--policy": "priority fair quota deadline rotate",
     "--slices": "auto yes no",
     "--start-daemon": "yes no",
+    "--gate-with-slices": "yes no",
+    "--learn-linger": "yes no",
+    "--hold": "yes no",
     "--mode": "all exclusive time-slicing mps mps-priority managed managed-mps",
 }
-NAMES = "trace park resume"  # verbs that take a workload's name
+NAMES = "trace set park resume"  # verbs that take a workload's name
 FOLDERS = "report"           # verbs that take folders
 FOLDER_OPTIONS = "--out --resume --run-dir"
 

@@ -1,6 +1,8 @@
 // `corun run` and its kin as a user types them, on a simulated GPU that the runs share.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <deque>
@@ -128,6 +130,21 @@ TEST_F(SimulatedRun, ItSeesTheEndOfItsCommandWhereItsStarterIgnoresChildren) {
   EXPECT_EQ(ran(options).status.code, 7);
 }
 
+TEST_F(SimulatedRun, ItsHolderKeepsNothingOpenThatItsStarterWaitsFor) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  ProcessOptions options = corun({"run", "--gpu", "simulated", "--", "true"});
+  options.inherit_fds = {writer.get()};
+  Process& process = started(options);
+  writer.reset();
+  EXPECT_EQ(process.wait(kPatience)->code, 0);
+  const int fd = reader.get();
+  EXPECT_TRUE(wait_readable({&fd, 1}, monotonic_now() + kPatience)[0]);
+  EXPECT_TRUE(holder()) << "the pipe's end came with the holder's only";
+}
+
 TEST_F(SimulatedRun, TheShareArrivesAsVariablesAndAnEarlierPreloadIsKept) {
   ProcessOptions options =
       corun({"run", "--gpu", "simulated", "--name", "a", "--class", "best-effort", "--memory",
@@ -159,10 +176,44 @@ TEST_F(SimulatedRun, TwoRunsShareOneDaemonWhichStatusAndTraceShow) {
   EXPECT_EQ(a.wait(kPatience)->code, 128 + SIGTERM);
 }
 
+TEST_F(SimulatedRun, SetAndSettingsChangeWhatIsInForce) {
+  Process& train = started(
+      corun({"run", "--gpu", "simulated", "--name", "train", "--", "corun-synthetic", "train"}));
+  ASSERT_TRUE(
+      eventually([this] { return ran({"status"}).out.find("train") != std::string::npos; }));
+  const CommandOutput set = ran({"set", "train", "--class", "best-effort", "--weight", "3",
+                                 "--max-share", "0.5", "--memory", "2GiB"});
+  EXPECT_EQ(set.status.code, 0) << set.err;
+  EXPECT_EQ(set.out,
+            "train: best-effort, weight 3, shares 0 to 0.5, memory 2 GiB, no latency target\n");
+  const CommandOutput none = ran({"set", "train", "--memory", "none", "--json"});
+  const auto workload = parse_json(none.out, "set");
+  ASSERT_TRUE(workload) << none.err;
+  EXPECT_EQ((*workload)["weight"], 3);
+  EXPECT_TRUE((*workload)["memory_limit_bytes"].is_null());
+  EXPECT_EQ(ran({"set", "trian", "--weight", "2"}).err,
+            "corun: error: no workload 'trian'; did you mean 'train'?\n");
+
+  EXPECT_THAT(ran({"settings"}).out, HasSubstr("  linger-us             200 "));
+  const CommandOutput settings = ran({"settings", "--policy", "fair", "--quantum", "20ms"});
+  EXPECT_EQ(settings.status.code, 0) << settings.err;
+  EXPECT_THAT(settings.out, HasSubstr("  quantum               20ms "));
+  const auto json = parse_json(ran({"settings", "--json"}).out, "settings");
+  ASSERT_TRUE(json);
+  EXPECT_EQ((*json)["daemons"][0]["settings"]["policy"], "fair");
+  const CommandOutput wrong = ran({"settings", "--max-burst", "2m"});
+  EXPECT_EQ(wrong.status.code, 2);
+  EXPECT_EQ(wrong.err, "corun: error: max_burst_ms is 120000; use 1 to 60000\n");
+  kill(train.pid(), SIGTERM);
+  EXPECT_TRUE(train.wait(kPatience));
+}
+
 TEST_F(SimulatedRun, WithoutADaemonTheClientsSayWhatToDo) {
-  for (const char* verb : {"status", "trace", "park", "resume"}) {
+  for (const char* verb : {"status", "trace", "park", "resume", "set", "settings"}) {
     std::vector<std::string> arguments{verb};
-    if (std::string(verb) != "status") arguments.emplace_back("a");
+    const std::string name = verb;
+    if (name != "status" && name != "settings") arguments.emplace_back("a");
+    if (name == "set") arguments.insert(arguments.end(), {"--weight", "2"});
     // Not those of this machine: a folder of our own.
     arguments.insert(arguments.end(), {"--run-dir", folder_.path().string()});
     const CommandOutput output = ran(arguments);
@@ -171,6 +222,36 @@ TEST_F(SimulatedRun, WithoutADaemonTheClientsSayWhatToDo) {
                               "; start a workload with 'corun run -- COMMAND', or the daemon "
                               "itself with 'corund'\n");
   }
+}
+
+TEST_F(SimulatedRun, ACrashedDaemonIsStartedAgainAndItsWorkloadsJoinIt) {
+  Process& train = started(
+      corun({"run", "--gpu", "simulated", "--name", "train", "--", "corun-synthetic", "train"}));
+  // PID of the daemon with which `train` has a session, or 0.
+  const auto daemon = [this] {
+    const auto status = parse_json(ran({"status", "--json"}).out, "status");
+    if (!status) return 0;
+    for (const Json& one : (*status)["daemons"]) {
+      for (const Json& workload : one["workloads"]) {
+        if (workload["name"] == "train" && !workload["sessions"].empty()) {
+          return one["pid"].get<int>();
+        }
+      }
+    }
+    return 0;
+  };
+  ASSERT_TRUE(eventually([&] { return daemon() > 0; }));
+  ASSERT_EQ(ran({"settings", "--policy", "fair"}).status.code, 0);
+  const int former = daemon();
+  kill(former, SIGKILL);
+  // A run that begins meanwhile waits for the new one.
+  EXPECT_EQ(ran_shell("exit 7", {"--name", "b"}).status.code, 7);
+  ASSERT_TRUE(eventually([&] { return daemon() > 0; }));
+  EXPECT_NE(daemon(), former);
+  EXPECT_THAT(ran({"settings"}).out, HasSubstr(" fair "));
+  EXPECT_FALSE(train.poll()) << "it goes on";
+  kill(train.pid(), SIGTERM);
+  EXPECT_TRUE(train.wait(kPatience));
 }
 
 TEST_F(SimulatedRun, AnotherModeThanTheOneInForceIsRefused) {

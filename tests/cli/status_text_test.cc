@@ -78,6 +78,14 @@ TEST(StatusText, TwoWorkloadsReadLikeThis) {
   expect_golden("status-why", status_text(status, {.why = true}));
 }
 
+TEST(StatusText, ASilentSessionIsToldWithoutBeingAskedFor) {
+  client::DaemonStatus status = daemon();
+  status.workloads = {server(), trainer()};
+  status.workloads[1].sessions[0].flags = {"silent"};
+  EXPECT_NE(status_text(status, {}).find("1001/train: PID 4800 (train) has been silent"),
+            std::string::npos);
+}
+
 TEST(StatusText, ADaemonWithoutWorkloadsSaysHowToStartOne) {
   client::DaemonStatus status = daemon();
   status.gpu.simulated = true;
