@@ -52,7 +52,7 @@ inline Seen seen_in(const std::vector<Message>& messages) {
   return seen;
 }
 
-class Fault : public testing::Test {
+class Fault : public ::testing::Test {
  protected:
   Fault() : folder_(TemporaryFolder::create("corun-fault-").value()) { start_daemon(); }
 

@@ -106,23 +106,22 @@ constexpr std::array kAllocators{
         "cuMemCreate",
         [](uint64_t bytes) {
           uint64_t handle = 0;
-          const struct {
-            shim::AllocationProperties known;
-            uint64_t rest[2];
-          } on_device{{.type = 1, .handle_types = 0, .location_type = 1, .location_id = 0}, {}};
+          cuda::AllocationProperties on_device{};
+          on_device.type = cuda::kAllocationPinned;
+          on_device.location = {.type = cuda::kLocationDevice, .id = 0};
           return call("cuMemCreate", &handle, size_t{bytes}, &on_device, 0ULL);
         }},
     Allocator{"cuArrayCreate",
               [](uint64_t bytes) {
                 void* array = nullptr;
-                const shim::ArrayDescriptor flat{
+                const cuda::ArrayDescription flat{
                     .width = 4096, .height = bytes / 16384, .format = 0x20, .channels = 1};
                 return call("cuArrayCreate_v2", &array, &flat);
               }},
     Allocator{"cuArray3DCreate",
               [](uint64_t bytes) {
                 void* array = nullptr;
-                const shim::Array3dDescriptor deep{.width = 1024,
+                const cuda::Array3dDescription deep{.width = 1024,
                                                    .height = 1024,
                                                    .depth = bytes / (4 * kMiB),
                                                    .format = 0x20,
