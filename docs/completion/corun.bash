@@ -11,7 +11,7 @@ _corun() {
   local verb="${COMP_WORDS[1]}" words="" i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "doctor bench report run status trace park resume --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "doctor bench report run status trace set settings park resume --help --version" -- "$word"))
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -26,6 +26,9 @@ _corun() {
     --policy) COMPREPLY=($(compgen -W "priority fair quota deadline rotate" -- "$word")); return ;;
     --slices) COMPREPLY=($(compgen -W "auto yes no" -- "$word")); return ;;
     --start-daemon) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
+    --gate-with-slices) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
+    --learn-linger) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
+    --hold) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
     --mode) COMPREPLY=($(compgen -W "all exclusive time-slicing mps mps-priority managed managed-mps" -- "$word")); return ;;
     --out|--resume|--run-dir) COMPREPLY=($(compgen -d -- "$word")); return ;;
   esac
@@ -36,13 +39,15 @@ _corun() {
     run) words="--class --device --gpu --latency-target --linger-us --memory --mode --name --policy --quantum --slices --start-daemon --weight --help" ;;
     status) words="--json --run-dir --why --help" ;;
     trace) words="--follow --json --run-dir --help" ;;
+    set) words="--class --json --latency-target --max-share --memory --min-share --run-dir --weight --help" ;;
+    settings) words="--device --gate-with-slices --hold --json --learn-linger --linger-us --max-burst --policy --preempted-slice-us --quantum --quota-window --run-dir --wait-every-us --help" ;;
     park) words="--run-dir --help" ;;
     resume) words="--run-dir --help" ;;
   esac
   case "$word:$verb" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
     *:report) COMPREPLY=($(compgen -d -- "$word")) ;;
-    *:trace|*:park|*:resume)
+    *:trace|*:set|*:park|*:resume)
       COMPREPLY=($(compgen -W "$(_corun_workloads)" -- "$word"))
       ;;
   esac

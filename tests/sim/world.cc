@@ -45,7 +45,7 @@ std::string World::describe() const {
     if (one.rate > 0) text += " bursts " + std::to_string(one.burst / kUs) + " us";
     if (one.workload.max_share < 1) text += " capped";
     if (one.lie != Lie::kNone) text += one.lie == Lie::kFrozen ? " frozen" : " garbage";
-    if (!one.alive) text += one.join_at == kEndless ? " killed" : " late";
+    if (!one.alive) text += " killed";
   }
   return text;
 }
@@ -93,7 +93,6 @@ void World::draw_faults() {
   // Daemon and workload die together, or one soon after the other.
   if (daemon_dies_ != kEndless && one_in(3)) kill_at_ = daemon_dies_ + between(0, 300) * kMs;
   if (one_in(4)) stop_at_ = now_ + between(1, 800) * kMs;
-  draw_more_faults();
   if (one_in(5)) {
     Tenant& liar =
         tenants_[static_cast<size_t>(between(0, static_cast<int64_t>(tenants_.size()) - 1))];
@@ -103,32 +102,6 @@ void World::draw_faults() {
   const bool rotate = settings_.kind == PolicyKind::kRotate;
   measure_from_ = faults_end_ + 1500 * kMs;
   end_ = measure_from_ + (rotate ? 20 : 4) * kSecond;
-}
-
-/// Each kind in some seeds only, so that the others can be seen alone.
-void World::draw_more_faults() {
-  if (daemon_dies_ == kEndless && one_in(3)) {
-    hangs_ = now_ + between(10, 900) * kMs;
-    continues_ = hangs_ + between(1, 1500) * kMs;
-  }
-  if (daemon_starts_ < now_ + 1200 * kMs && one_in(3)) deaths_ = 2;
-  if (one_in(4)) {
-    cut_ = static_cast<size_t>(between(0, static_cast<int64_t>(tenants_.size()) - 1));
-    cut_at_ = now_ + between(1, 1400) * kMs;
-  }
-  if (one_in(4)) {
-    const auto late = static_cast<size_t>(between(0, static_cast<int64_t>(tenants_.size()) - 1));
-    if (late != victim_ && late != cut_) {
-      tenants_[late].alive = false;
-      tenants_[late].arrival = kEndless;
-      tenants_[late].join_at = now_ + between(1, 1400) * kMs;
-    }
-  }
-  if (one_in(4)) {
-    operator_at_ = now_ + between(1, 700) * kMs;
-    operator_back_ = operator_at_ + between(1, 700) * kMs;
-  }
-  if (one_in(4)) slowest_order_us_ = 50'000;  // the shim's thread gets no processor
 }
 
 Tenant* World::find(policy::SessionId id) {
@@ -161,8 +134,7 @@ void World::carry_out(const policy::Action& action) {
   if (const auto* slice = std::get_if<policy::SetSlice>(&action.change)) {
     mix(outcome_.hash, slice->slice_us);
     page(slice->session).slice_us = slice->slice_us;
-    const int64_t slowest_us = now_ < faults_end_ ? slowest_order_us_ : 470;
-    page(slice->session).slice_due = now_ + between(230, slowest_us) * kUs;
+    page(slice->session).slice_due = now_ + between(230, 470) * kUs;
   } else if (const auto* armed = std::get_if<policy::SetArmed>(&action.change)) {
     mix(outcome_.hash, armed->armed);
     page(armed->session).armed = armed->armed;
@@ -216,19 +188,15 @@ void World::start_daemon() {
   state_.settings = settings_;
   for (Gate& gate : gates_) gate = {};
   for (Tenant& tenant : tenants_) {
-    if (tenant.alive) join(tenant);
+    if (!tenant.alive) continue;
+    tenant.armed = 0;
+    tenant.turn_open = true;
+    tenant.gate = -1;
+    tenant.permille = 1000;
+    tenant.lease_until = now_ + kLease;
+    decide(policy::Joined{tenant.id, tenant.workload});
   }
   tick_at_ = now_;
-}
-
-void World::join(Tenant& tenant) {
-  tenant.join_at = kEndless;
-  tenant.armed = 0;
-  tenant.turn_open = true;
-  tenant.gate = -1;
-  tenant.permille = 1000;
-  tenant.lease_until = now_ + kLease;
-  decide(policy::Joined{tenant.id, tenant.workload});
 }
 
 // --- shims, watchdog, GPU ---
@@ -301,7 +269,7 @@ void World::tenant_events() {
   }
 }
 
-void World::victim_events() {
+void World::fault_events() {
   Tenant& victim = tenants_[victim_];
   // One that holds a gate is hit when it has closed it: that is the worst moment.
   const bool later = victim.gate >= 0 && !gates_[static_cast<size_t>(victim.gate)].closed;
@@ -316,84 +284,25 @@ void World::victim_events() {
     victim.alive = false;
     victim.died = now_;
     victim.arrival = kEndless;
-    victim.join_at = kEndless;
     victim.pending = 0;
     notice_at_ = now_ + between(0, 5) * kMs;
   }
-}
-
-void World::daemon_events() {
   if (now_ >= daemon_dies_) {
     daemon_dies_ = kEndless;
     daemon_up_ = false;
   }
-  if (!daemon_up_ && !hung_ && now_ >= daemon_starts_) {
+  if (!daemon_up_ && now_ >= daemon_starts_) {
     daemon_starts_ = kEndless;
     start_daemon();
-    if (--deaths_ > 0) {
-      daemon_dies_ = now_ + between(1, 300) * kMs;
-      daemon_starts_ = daemon_dies_ + between(1, 300) * kMs;
+  }
+  if (daemon_up_ && now_ >= notice_at_) {
+    notice_at_ = kEndless;
+    if (!state_.sessions.contains(victim.id)) return;
+    for (Gate& gate : gates_) {
+      if (gate.holder == victim.id) gate = {};
     }
+    decide(policy::Left{victim.id, "killed"});
   }
-  if (now_ >= hangs_) {
-    hangs_ = kEndless;
-    hung_ = true;
-    daemon_up_ = false;
-  }
-  if (hung_ && now_ >= continues_) {
-    continues_ = kEndless;
-    hung_ = false;
-    daemon_up_ = true;
-    tick_at_ = now_;
-  }
-  if (!daemon_up_) return;
-  if (now_ >= operator_at_) {
-    operator_at_ = kEndless;
-    policy::Settings other = settings_;
-    other.kind = static_cast<PolicyKind>(between(0, 4));
-    decide(policy::SettingsChanged{other});
-  }
-  if (now_ >= operator_back_ && operator_at_ == kEndless) {
-    operator_back_ = kEndless;
-    decide(policy::SettingsChanged{settings_});
-  }
-}
-
-/// Connections that are cut, and workloads that come late or ask again.
-void World::join_events() {
-  Tenant& cut = tenants_[cut_];
-  if (now_ >= cut_at_ && daemon_up_) {
-    cut_at_ = kEndless;
-    if (cut.alive && state_.sessions.contains(cut.id)) {
-      // The shim: as if corun were absent, and it asks again in a second.
-      if (cut.gate >= 0) gates_[static_cast<size_t>(cut.gate)] = {};
-      cut.lease_until = 0;
-      cut.gate = -1;
-      cut.join_at = now_ + kSecond;
-      decide(policy::Left{cut.id, "its connection was cut"});
-    }
-  }
-  if (!daemon_up_) return;
-  for (Tenant& tenant : tenants_) {
-    if (now_ < tenant.join_at) continue;
-    if (!tenant.alive && tenant.rate > 0) tenant.arrival = now_ + between(0, 100) * kMs;
-    tenant.alive = true;
-    join(tenant);
-  }
-}
-
-void World::fault_events() {
-  victim_events();
-  daemon_events();
-  join_events();
-  if (!daemon_up_ || now_ < notice_at_) return;
-  notice_at_ = kEndless;
-  const Tenant& victim = tenants_[victim_];
-  if (!state_.sessions.contains(victim.id)) return;
-  for (Gate& gate : gates_) {
-    if (gate.holder == victim.id) gate = {};
-  }
-  decide(policy::Left{victim.id, "killed"});
 }
 
 void World::refresh_work() {
@@ -417,14 +326,11 @@ void World::refresh_work() {
 
 int64_t World::next_event() const {
   int64_t next =
-      std::min({end_, now_ + kLookEvery, daemon_dies_, daemon_starts_, kill_at_, stop_at_, hangs_});
-  if (hung_) next = std::min(next, continues_);
-  if (daemon_up_) next = std::min({next, tick_at_, notice_at_, cut_at_, operator_at_});
-  if (daemon_up_ && operator_at_ == kEndless) next = std::min(next, operator_back_);
+      std::min({end_, now_ + kLookEvery, daemon_dies_, daemon_starts_, kill_at_, stop_at_});
+  if (daemon_up_) next = std::min({next, tick_at_, notice_at_});
   if (!measuring_) next = std::min(next, measure_from_);
   for (const Tenant& tenant : tenants_) {
     next = std::min({next, tenant.arrival, tenant.slice_due});
-    if (daemon_up_) next = std::min(next, tenant.join_at);
     if (tenant.lease_until > now_) next = std::min(next, tenant.lease_until);
     if (tenant.stopped_until > now_) next = std::min(next, tenant.stopped_until);
   }

@@ -51,8 +51,7 @@ struct Tenant {
   int64_t slice_due = kEndless;
   uint32_t slice_us = 0;
   bool blocked = false;
-  int64_t drain = 0;           ///< work that is past its last wait already
-  int64_t join_at = kEndless;  ///< it comes late, or asks again after its connection was cut
+  int64_t drain = 0;  ///< work that is past its last wait already
 };
 
 struct Gate {
@@ -85,7 +84,6 @@ class World {
   // What the seed draws.
   void draw_tenants();
   void draw_faults();
-  void draw_more_faults();
   int64_t between(int64_t low, int64_t high);
   bool one_in(int n) { return between(1, n) == 1; }
 
@@ -94,7 +92,6 @@ class World {
   void carry_out(const policy::Action& action);
   void tick();
   void start_daemon();
-  void join(Tenant& tenant);
   policy::SessionReading reading(Tenant& tenant);
 
   // Shims, watchdog, GPU.
@@ -105,9 +102,6 @@ class World {
   void lease_events();
   void gate_events();
   void tenant_events();
-  void victim_events();
-  void daemon_events();
-  void join_events();
   void fault_events();
   void refresh_work();
   int64_t next_event() const;
@@ -140,15 +134,6 @@ class World {
   std::vector<int64_t> done_before_;
   std::vector<Gate> gates_;
   Gpu gpu_;
-  bool hung_ = false;  ///< the daemon is stopped, not dead: it goes on with what it knew
-  int64_t hangs_ = kEndless;
-  int64_t continues_ = kEndless;
-  int deaths_ = 1;  ///< of the daemon, one after another
-  int64_t cut_at_ = kEndless;
-  size_t cut_ = 0;
-  int64_t operator_at_ = kEndless;    ///< another policy is set, ...
-  int64_t operator_back_ = kEndless;  ///< and the first one again
-  int64_t slowest_order_us_ = 470;    ///< while faults last
   int64_t kill_at_ = kEndless;
   size_t victim_ = 0;
   int64_t stop_at_ = kEndless;

@@ -102,15 +102,14 @@ constexpr std::array kAllocators{
                 return call("cuMemAllocAsync", &address, size_t{bytes}, no_stream);
               }},
     Allocator{"cuMemAllocFromPoolAsync", from_pool},
-    Allocator{
-        "cuMemCreate",
-        [](uint64_t bytes) {
-          uint64_t handle = 0;
-          cuda::AllocationProperties on_device{};
-          on_device.type = cuda::kAllocationPinned;
-          on_device.location = {.type = cuda::kLocationDevice, .id = 0};
-          return call("cuMemCreate", &handle, size_t{bytes}, &on_device, 0ULL);
-        }},
+    Allocator{"cuMemCreate",
+              [](uint64_t bytes) {
+                uint64_t handle = 0;
+                cuda::AllocationProperties on_device{};
+                on_device.type = cuda::kAllocationPinned;
+                on_device.location = {.type = cuda::kLocationDevice, .id = 0};
+                return call("cuMemCreate", &handle, size_t{bytes}, &on_device, 0ULL);
+              }},
     Allocator{"cuArrayCreate",
               [](uint64_t bytes) {
                 void* array = nullptr;
@@ -122,11 +121,11 @@ constexpr std::array kAllocators{
               [](uint64_t bytes) {
                 void* array = nullptr;
                 const cuda::Array3dDescription deep{.width = 1024,
-                                                   .height = 1024,
-                                                   .depth = bytes / (4 * kMiB),
-                                                   .format = 0x20,
-                                                   .channels = 1,
-                                                   .flags = 0};
+                                                    .height = 1024,
+                                                    .depth = bytes / (4 * kMiB),
+                                                    .format = 0x20,
+                                                    .channels = 1,
+                                                    .flags = 0};
                 return call("cuArray3DCreate_v2", &array, &deep);
               }},
 };
