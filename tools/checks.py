@@ -73,7 +73,7 @@ LONG = "^simgpu.(EngineCalibration|Measured)"
 
 STEPS = [
     Step("rooms", "includes and links keep tools/rooms.txt", "tools/check_rooms.py", 30),
-    Step("style", "sizes, banned calls, markers, READMEs", "tools/check_style.py", 30),
+    Step("style", "sizes, banned calls, markers, READMEs", "tools/check_style.py", 90),
     Step("format", "clang-format", "tools/format.sh --check", 60),
     Step("build", "gcc, release", "cmake --preset release && cmake --build --preset release", 360),
     ctest_step("ctest", "all tests", "build", "build", 240),

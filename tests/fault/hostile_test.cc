@@ -67,7 +67,7 @@ TEST_F(Hostile, ScribblingOverItsOwnPageSpoilsItsOwnFiguresOnly) {
   attack([&] {
     auto* words = reinterpret_cast<std::atomic<uint64_t>*>(&scribbler.page());
     for (size_t i = 0; i < wire::kPageBytes / sizeof *words; ++i) words[i] = random_();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    sleep_until(monotonic_now() + std::chrono::milliseconds(1));
   });
   const auto now = status();
   ASSERT_TRUE(now);
@@ -90,7 +90,7 @@ TEST_F(Hostile, AHolderThatScribblesOverItsGateCannotKeepItClosed) {
     for (size_t i = 0; i < wire::kPageBytes / sizeof *words; ++i) {
       words[i] = static_cast<uint32_t>(random_());
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    sleep_until(monotonic_now() + std::chrono::milliseconds(300));
   });
 }
 

@@ -2,6 +2,8 @@
 // comes back, and work is counted as what it is.
 #include <gtest/gtest.h>
 
+#include <charconv>
+
 #include "tests/shim/fake_daemon.h"
 #include "tests/shim/workload.h"
 
@@ -59,7 +61,10 @@ class EveryHook : public ::testing::TestWithParam<Row> {
     delete daemon;
   }
   static uint64_t calls(const std::string& symbol) {
-    return std::stoull("0" + workload->ask("calls " + symbol));
+    const std::string text = workload->ask("calls " + symbol);
+    uint64_t count = 0;
+    std::from_chars(text.data(), text.data() + text.size(), count);
+    return count;
   }
   static FakeDaemon* daemon;
   static Workload* workload;
