@@ -66,7 +66,7 @@ SANITIZER_OPTIONS = (
 )
 
 # Suites whose programs judge times that instrumentation stretches; the release build runs them.
-REAL_TIME = "^(cli.Simulated(Bench|Run)|workloads.OnTheSimulatedGpu|fault.Fault)"
+REAL_TIME = "^(cli.Simulated(Bench|Run)|workloads.OnTheSimulatedGpu|fault[.])"
 # Minutes of simulated GPU time in one thread: 20 to 120 s each under ASan, which finds nothing
 # there that the engine's other tests do not reach.
 LONG = "^simgpu.(EngineCalibration|Measured)"
