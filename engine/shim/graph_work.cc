@@ -2,6 +2,7 @@
 // the first (graphs.h).
 #include "engine/shim/log.h"
 #include "engine/shim/machine.h"
+#include "engine/shim/thread_state.h"
 
 namespace corun::shim {
 
@@ -92,13 +93,12 @@ void Machine::on_graph_gone(Entry* entry) {
   }
 }
 
-bool Machine::make_segments(Entry& entry, const Operation& operation, uint32_t mask) {
-  const uint32_t measured_ns =
-      operation.entry == nullptr ? 0 : operation.entry->ns.load(std::memory_order_relaxed);
+bool Machine::make_segments(Entry& entry, const Estimates::Entry* known, Pages& pages,
+                            uint32_t mask) {
+  const uint32_t measured_ns = known == nullptr ? 0 : known->ns.load(std::memory_order_relaxed);
   if (entry.unmeasured && measured_ns == 0) {
     return false;
   }
-  Pages& pages = *operation.pages;
   cuda::BatchMemoryOp waits[kWords] = {};
   const cuda::BatchMemoryOpNodeParams operations = {.context = entry.context,
                                                     .count = wait_operations(pages, mask, waits),
@@ -138,7 +138,8 @@ bool Machine::make_segments(Entry& entry, const Operation& operation, uint32_t m
   return true;
 }
 
-bool Machine::segments_ready(Entry& entry, const Operation& operation, uint32_t mask) {
+bool Machine::segments_ready(Entry& entry, const Estimates::Entry* known, Pages& pages,
+                             uint32_t mask) {
   if (entry.behind == nullptr) {
     const ContextHandle context = current_context();
     if (driver_->event_create(&entry.behind, cuda::kEventDisableTiming) != Code::kSuccess) {
@@ -152,68 +153,83 @@ bool Machine::segments_ready(Entry& entry, const Operation& operation, uint32_t 
   }
   // What ran unseen was not marked: this launch, of the same executable, comes behind all that,
   // and is.
-  const bool first =
-      operation.entry != nullptr && operation.entry->launches.load(std::memory_order_relaxed) == 1;
+  const bool first = known != nullptr && known->launches.load(std::memory_order_relaxed) == 0;
   if ((entry.last == Entry::kUnseen && !first) || entry.context != current_context()) {
     return false;
   }
-  const Pages& pages = *operation.pages;
   return (entry.segmented != nullptr && entry.pages == &pages &&
           entry.registrations == pages.registrations && entry.mask == mask) ||
-         make_segments(entry, operation, mask);
+         make_segments(entry, known, pages, mask);
 }
 
-bool Machine::choose_graph(Operation& operation, uint32_t mask) {
-  if (mask == 0 && !graphs_.any_seen()) {
-    return false;
+void Machine::before_graph(GraphLaunch& launch) {
+  DeviceState* device = current();
+  if (device != nullptr) {
+    Pages& pages = *device->pages.load(std::memory_order_acquire);
+    const uint32_t armed = pages.session->hot.armed.load(std::memory_order_relaxed);
+    const bool captures = captures_.load(std::memory_order_seq_cst) > 0;
+    if ((armed != 0 || graphs_.any_seen()) && !(captures && capturing(launch.stream))) {
+      // Beside a capture of its own a thread waits for nothing.
+      const bool waits = armed != 0 && !(captures && thread_state.capturing > 0);
+      choose_graph(launch, pages, waits ? gates_to_wait_for(pages, armed) : 0);
+    }
   }
-  Entry* entry = graphs_.claim(operation.graph);
+  before(launch);
+}
+
+void Machine::choose_graph(GraphLaunch& launch, Pages& pages, uint32_t mask) {
+  Entry* entry = graphs_.claim(launch.exec);
   if (entry == nullptr) {
-    return false;
+    return;
   }
   const RelaxedCapture relaxed(*driver_);
+  Estimates::Entry* known = estimates_.find(launch.key);
   const GraphExecHandle before = entry->segmented;
-  const bool segmented = mask != 0 && segments_ready(*entry, operation, mask);
+  const bool segmented = mask != 0 && segments_ready(*entry, known, pages, mask);
   if (entry->unmeasured && samples_.any_pending()) {
     samples_.harvest(*driver_);
   }
   const Entry::Last last = segmented ? Entry::kSegmented : Entry::kOwn;
   if (entry->last != Entry::kUnseen && (entry->last != last || entry->segmented != before)) {
-    driver_->stream_wait_event(operation.stream, entry->behind, 0);
+    driver_->stream_wait_event(launch.stream, entry->behind, 0);
   }
   if (mask == 0 || entry->behind == nullptr) {
     graphs_.set_last(*entry, Entry::kUnseen);
     graphs_.give_back(entry);
-    return false;
+    return;
   }
   graphs_.set_last(*entry, last);
-  operation.graph_entry = entry;
+  launch.graph_entry = entry;
   if (segmented) {
-    operation.graph = entry->segmented;
-    operation.pages->session->counters.gate_waits.fetch_add(
+    launch.exec = entry->segmented;
+    launch.key = 0;  // not measured: that would be the waits too
+    launch.estimate_ns = known == nullptr ? kUnknownNs : known->estimate_ns();
+    if (known != nullptr) {
+      known->count_launch();
+    }
+    pages.session->counters.gate_waits.fetch_add(
         uint64_t{entry->waits.count} * static_cast<uint64_t>(__builtin_popcount(mask)),
         std::memory_order_relaxed);
   }
-  return segmented;
 }
 
-void Machine::on_segments_refused(Operation& operation) {
-  Entry& entry = *operation.graph_entry;
+void Machine::on_segments_refused(GraphLaunch& launch) {
+  Entry& entry = *launch.graph_entry;
   log_debug("graph %p: its segments were refused", static_cast<void*>(entry.exec));
   const RelaxedCapture relaxed(*driver_);
-  driver_->stream_wait_event(operation.stream, entry.behind, 0);
+  driver_->stream_wait_event(launch.stream, entry.behind, 0);
   Graphs::lose(*driver_, entry);
   graphs_.set_last(entry, Entry::kOwn);
-  operation.graph = entry.exec;
+  launch.exec = entry.exec;
 }
 
-void Machine::after_graph(Operation& operation, Code code) {
-  Entry& entry = *operation.graph_entry;
+void Machine::mark_graph(GraphLaunch& launch, Code code) {
+  Entry& entry = *launch.graph_entry;
   const RelaxedCapture relaxed(*driver_);
   if (code == Code::kSuccess &&
-      driver_->event_record(entry.behind, operation.stream) != Code::kSuccess) {
+      driver_->event_record(entry.behind, launch.stream) != Code::kSuccess) {
     // A stream of another context: what cannot be marked is waited for, and not done again.
-    driver_->stream_synchronize(operation.stream);
+    driver_->stream_synchronize(launch.stream);
     Graphs::lose(*driver_, entry);
   }
   graphs_.give_back(&entry);

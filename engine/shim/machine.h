@@ -70,8 +70,6 @@ struct Operation {
   StreamHandle stream = nullptr;
   uint64_t key = 0;  ///< of its estimate; 0: estimate_ns is given
   uint64_t estimate_ns = 0;
-  /// Of kGraph: the application's executable; after before() the one to launch.
-  GraphExecHandle graph = nullptr;
 
   // Filled by before().
   DeviceState* device = nullptr;
@@ -80,6 +78,11 @@ struct Operation {
   StreamState* state = nullptr;  ///< set when its progress is followed
   Samples::Pair* sample = nullptr;
   bool began_burst = false;
+};
+
+/// The launch of a graph.
+struct GraphLaunch : Operation {
+  GraphExecHandle exec = nullptr;        ///< the application's; then the one to launch
   Graphs::Entry* graph_entry = nullptr;  ///< set when the launch is to be marked
 };
 
@@ -133,8 +136,7 @@ class Machine {
   // Work (work.cc).
   void before(Operation& operation);
   void after(Operation& operation, Code code) {
-    if (operation.state != nullptr || operation.sample != nullptr ||
-        operation.graph_entry != nullptr) {
+    if (operation.state != nullptr || operation.sample != nullptr) {
       after_slow(operation, code);
     }
   }
@@ -155,8 +157,16 @@ class Machine {
   /// The executable is about to be destroyed; the result is for on_graph_gone(), after it.
   Graphs::Entry* before_graph_gone(GraphExecHandle exec) { return graphs_.take(exec); }
   void on_graph_gone(Graphs::Entry* entry);
-  /// The driver refused to launch operation.graph, which is not the application's: now it is.
-  void on_segments_refused(Operation& operation);
+  /// The driver refused to launch `exec`, which is not the application's: now it is.
+  void on_segments_refused(GraphLaunch& launch);
+  /// before() and after() of a graph.
+  void before_graph(GraphLaunch& launch);
+  void after_graph(GraphLaunch& launch, Code code) {
+    if (launch.graph_entry != nullptr) {
+      mark_graph(launch, code);
+    }
+    after(launch, code);
+  }
 
   // Synchronisation (progress.cc).
   void before_stream_sync(Synchronisation& sync, StreamHandle stream);
@@ -221,14 +231,16 @@ class Machine {
   void before_slow(Operation& operation, uint32_t armed, bool sample);
   void after_slow(Operation& operation, Code code);
   uint32_t gates_to_wait_for(Pages& pages, uint32_t armed);
-  void wait_for_gates(Operation& operation, uint32_t mask);
+  void wait_for_gates(Operation& operation, uint32_t armed);
   bool register_pages(Pages& pages);
   static unsigned wait_operations(const Pages& pages, uint32_t mask, cuda::BatchMemoryOp* waits);
   Code enqueue_waits(Pages& pages, StreamHandle stream, uint32_t mask);
-  bool choose_graph(Operation& operation, uint32_t mask);
-  bool segments_ready(Graphs::Entry& entry, const Operation& operation, uint32_t mask);
-  bool make_segments(Graphs::Entry& entry, const Operation& operation, uint32_t mask);
-  void after_graph(Operation& operation, Code code);
+  void choose_graph(GraphLaunch& launch, Pages& pages, uint32_t mask);
+  bool segments_ready(Graphs::Entry& entry, const Estimates::Entry* known, Pages& pages,
+                      uint32_t mask);
+  void mark_graph(GraphLaunch& launch, Code code);
+  bool make_segments(Graphs::Entry& entry, const Estimates::Entry* known, Pages& pages,
+                     uint32_t mask);
   void end_burst_if_drained(DeviceState& device, bool synchronised);
   bool follows(const Pages& pages) const;
   void ask_streams(DeviceState& device, bool foreign);
@@ -249,13 +261,13 @@ class Machine {
 
   Estimates estimates_;
   Samples samples_;
-  Graphs graphs_;
   EventMarks marks_;
   MemoryBook book_;
   ChannelGroups groups_;
   std::atomic<int> captures_{0};
   std::atomic<uint32_t> hint_depth_{0};
   std::atomic<bool> hints_{false};
+  Graphs graphs_;
 };
 
 /// While it lives nobody asks the device's streams, which are going. Once the process ends nobody

@@ -50,8 +50,7 @@ void Machine::before(Operation& operation) {
   page.counters.gpu_estimated_ns.fetch_add(operation.estimate_ns, std::memory_order_relaxed);
   const uint32_t armed = page.hot.armed.load(std::memory_order_relaxed);
   const bool own_gate = page.hot.gate.load(std::memory_order_relaxed) >= 0;
-  if (armed != 0 || own_gate || latency_critical_ || sample ||
-      (operation.kind == Operation::kGraph && graphs_.any_seen())) {
+  if (armed != 0 || own_gate || latency_critical_ || sample) {
     before_slow(operation, armed, sample);
   }
 }
@@ -65,9 +64,6 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
       (thread_state.capturing > 0 || capturing(operation.stream))) {
     operation.pages->session->counters.flags.fetch_or(wire::kFlagCapturing,
                                                       std::memory_order_relaxed);
-    if (operation.kind == Operation::kGraph && graphs_.any_seen() && !capturing(operation.stream)) {
-      choose_graph(operation, 0);  // it runs beside the capture
-    }
     return;
   }
   DeviceState& device = *operation.device;
@@ -76,12 +72,8 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
   if (follow || (armed != 0 && operation.gated)) {
     operation.state = stream_state(device, operation.stream);
   }
-  const uint32_t mask = armed != 0 && operation.gated ? gates_to_wait_for(pages, armed) : 0;
-  if (operation.kind == Operation::kGraph && choose_graph(operation, mask)) {
-    sample = false;  // it would measure the waits too
-  }
-  if (mask != 0) {
-    wait_for_gates(operation, mask);
+  if (armed != 0 && operation.gated) {
+    wait_for_gates(operation, armed);
   }
   if (follow && operation.state != nullptr) {
     operation.state->begun.fetch_add(1, std::memory_order_seq_cst);
@@ -103,9 +95,6 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
 }
 
 void Machine::after_slow(Operation& operation, Code code) {
-  if (operation.graph_entry != nullptr) {
-    after_graph(operation, code);
-  }
   if (operation.sample != nullptr) {
     samples_.stop(*driver_, operation.sample, operation.stream, code == Code::kSuccess);
   }
@@ -181,8 +170,12 @@ uint32_t Machine::gates_to_wait_for(Pages& pages, uint32_t armed) {
   return armed != 0 && register_pages(pages) ? armed : 0;
 }
 
-void Machine::wait_for_gates(Operation& operation, uint32_t mask) {
+void Machine::wait_for_gates(Operation& operation, uint32_t armed) {
   Pages& pages = *operation.pages;
+  const uint32_t mask = gates_to_wait_for(pages, armed);
+  if (mask == 0) {
+    return;
+  }
   StreamState* state = operation.state;
   if (state != nullptr) {
     const uint64_t every_ns =
@@ -212,21 +205,25 @@ void Machine::wait_for_gates(Operation& operation, uint32_t mask) {
 /// The waits for the words of `mask`, at most kWords; returns how many.
 unsigned Machine::wait_operations(const Pages& pages, uint32_t mask, cuda::BatchMemoryOp* waits) {
   unsigned count = 0;
-  for (int word = 0; word < kWords; ++word) {
-    const uint32_t bit = word == kTurnIndex ? wire::kArmedTurn : 1U << word;
-    if ((mask & bit) != 0 && pages.words[word] != 0) {
-      waits[count].type = cuda::BatchMemoryOpType::kWaitValue32;
-      waits[count].address = pages.words[word];
-      waits[count].value = wire::kOpen;
-      waits[count].flags = cuda::kWaitValueEqual;
-      ++count;
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    const int bit = __builtin_ctz(left);
+    const DevicePtr address = pages.words[bit < wire::kMaxGates ? bit : kTurnIndex];
+    if (address != 0) {
+      waits[count++] = {.type = cuda::BatchMemoryOpType::kWaitValue32,
+                        .reserved0 = 0,
+                        .address = address,
+                        .value = wire::kOpen,
+                        .flags = cuda::kWaitValueEqual,
+                        .reserved1 = 0,
+                        .alias = 0,
+                        .reserved2 = 0};
     }
   }
   return count;
 }
 
 Code Machine::enqueue_waits(Pages& pages, StreamHandle stream, uint32_t mask) {
-  cuda::BatchMemoryOp waits[kWords] = {};
+  cuda::BatchMemoryOp waits[kWords];  // filled in up to `count`
   const unsigned count = wait_operations(pages, mask, waits);
   if (count == 0) {
     return Code::kNotFound;

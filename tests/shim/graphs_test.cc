@@ -63,17 +63,17 @@ class GraphsTest : public ::testing::Test {
 
   /// As the hook does it. Returns what ran.
   FakeExec& launch(GraphExecHandle exec, StreamHandle on = stream(1), Code code = Code::kSuccess) {
-    Operation operation;
-    operation.kind = Operation::kGraph;
-    operation.stream = on;
-    operation.key = Estimates::key(exec);
-    operation.graph = exec;
-    machine->before(operation);
-    if (code != Code::kSuccess && operation.graph != exec) {
-      machine->on_segments_refused(operation);
+    GraphLaunch launch;
+    launch.kind = Operation::kGraph;
+    launch.stream = on;
+    launch.key = Estimates::key(exec);
+    launch.exec = exec;
+    machine->before_graph(launch);
+    if (code != Code::kSuccess && launch.exec != exec) {
+      machine->on_segments_refused(launch);
     }
-    FakeExec& ran = FakeGraphs::exec(operation.graph);
-    machine->after(operation, Code::kSuccess);
+    FakeExec& ran = FakeGraphs::exec(launch.exec);
+    machine->after_graph(launch, Code::kSuccess);
     return ran;
   }
 

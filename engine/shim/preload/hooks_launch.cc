@@ -116,20 +116,20 @@ Code launch_devices(const cuda::DeviceLaunch* launches, unsigned count, unsigned
 
 template <Slot kSlot, DefaultStream kDefault>
 Code graph_launch(GraphExecHandle graph, StreamHandle stream) {
-  Operation operation;
-  operation.kind = Operation::kGraph;
-  operation.stream = named<kDefault>(stream);
-  operation.key = Estimates::key(graph);
-  operation.graph = graph;
+  GraphLaunch launch;
+  launch.kind = Operation::kGraph;
+  launch.stream = named<kDefault>(stream);
+  launch.key = Estimates::key(graph);
+  launch.exec = graph;
   if (outermost()) {
-    machine.before(operation);
+    machine.before_graph(launch);
   }
-  Code code = next<kSlot>(operation.graph, stream);
-  if (code != Code::kSuccess && operation.graph != graph) {
-    machine.on_segments_refused(operation);
+  Code code = next<kSlot>(launch.exec, stream);
+  if (code != Code::kSuccess && launch.exec != graph) {
+    machine.on_segments_refused(launch);
     code = next<kSlot>(graph, stream);
   }
-  machine.after(operation, code);
+  machine.after_graph(launch, code);
   return code;
 }
 
