@@ -88,19 +88,23 @@ class GraphsUnderMps : public ::testing::Test {
   std::optional<Process> daemon_;
 };
 
-TEST_F(GraphsUnderMps, ABurstWaitsForOneKernelAndNotForTheGraph) {
+TEST_F(GraphsUnderMps, ABurstSharesTheGpuWithOneKernelAndNotWithTheGraph) {
   Tenant train = start("train", "best-effort",
                        {"train", "--graph", "--kernels-per-step", "50", "--kernel-us", "1000"});
   train.warm();
-  Tenant serve = start("serve", "latency-critical",
-                       {"infer", "--rate", "30", "--request-us", "600", "--kernels", "4"});
+  Tenant serve = start(
+      "serve", "latency-critical",
+      {"infer", "--rate", "15", "--request-us", "10000", "--kernels", "100", "--blocks", "1056"});
   serve.warm();
   constexpr double kWindow_s = 1.5;
   train.send(StartCommand{1, monotonic_now() + std::chrono::milliseconds(30), kWindow_s, 7});
   const std::vector<Message> served = serve.window(1, kWindow_s);
   const DoneMessage trained = done_in(train.until<DoneMessage>());
-  // Behind whole graphs it would be half of one, 25 ms.
-  EXPECT_LT(median_ms(served), 10);
+  // 10 ms alone; 12 to 14 once the graph stands still behind its present kernel, 24 to 25 beside a
+  // graph that goes on to its end (simulated).
+  const double median = median_ms(served);
+  RecordProperty("median_ms", std::to_string(median));
+  EXPECT_LT(median, 19);
   EXPECT_EQ(done_in(served).checksum_ok, true);
   EXPECT_EQ(trained.checksum_ok, true);
   EXPECT_GT(trained.items, 0.3 * 4 * 1000 * kWindow_s) << "4 samples a kernel of 1 ms";
