@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kHelp[] =
+constexpr char kBenchHelp[] =
     "Usage: corun bench [options]\n"
     "\n"
     "Runs mixes of workloads on one GPU under sharing modes, each between solo runs, and writes\n"
@@ -221,7 +221,7 @@ Result<ExitCode> run_bench(std::span<const std::string> arguments, Console& cons
 
 }  // namespace
 
-const Verb kBenchVerb{"bench", "mixes of workloads under sharing modes, measured", kHelp,
+const Verb kBenchVerb{"bench", "mixes of workloads under sharing modes, measured", kBenchHelp,
                       run_bench};
 
 }  // namespace corun::cli

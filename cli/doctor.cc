@@ -13,7 +13,7 @@ namespace corun::cli {
 
 namespace {
 
-constexpr char kHelp[] =
+constexpr char kDoctorHelp[] =
     "Usage: corun doctor [--gpu auto|real|simulated[:PROFILE]] [--json]\n"
     "\n"
     "Looks at the driver, the GPUs and the node, changes nothing, and prints which sharing modes\n"
@@ -79,7 +79,7 @@ Result<ExitCode> run_doctor(std::span<const std::string> arguments, Console& con
 
 }  // namespace
 
-const Verb kDoctorVerb{"doctor", "what this node can do, what is missing, and the fix", kHelp,
+const Verb kDoctorVerb{"doctor", "what this node can do, what is missing, and the fix", kDoctorHelp,
                        run_doctor};
 
 }  // namespace corun::cli

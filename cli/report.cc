@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kHelp[] =
+constexpr char kReportHelp[] =
     "Usage: corun report DIR [DIR...] [options]\n"
     "\n"
     "Prints the table of a results folder and writes report.html and plots/*.svg into it. With\n"
@@ -71,7 +71,7 @@ Result<ExitCode> run_report(std::span<const std::string> arguments, Console& con
 
 }  // namespace
 
-const Verb kReportVerb{"report", "table and report.html of results; compares several", kHelp,
+const Verb kReportVerb{"report", "table and report.html of results; compares several", kReportHelp,
                        run_report};
 
 }  // namespace corun::cli

@@ -12,7 +12,7 @@ namespace corun::cli {
 
 namespace {
 
-constexpr char kHelp[] =
+constexpr char kRunHelp[] =
     "Usage: corun run [options] -- COMMAND [ARGUMENT...]\n"
     "\n"
     "Runs a command as a workload of the GPU's corund: it joins the one that runs, or starts one\n"
@@ -94,6 +94,6 @@ Result<ExitCode> run_run(std::span<const std::string> arguments, Console& consol
 
 }  // namespace
 
-const Verb kRunVerb{"run", "one command as a workload of the GPU's corund", kHelp, run_run};
+const Verb kRunVerb{"run", "one command as a workload of the GPU's corund", kRunHelp, run_run};
 
 }  // namespace corun::cli

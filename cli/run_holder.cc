@@ -28,7 +28,7 @@ namespace {
 constexpr Nanos kLook = std::chrono::milliseconds(200);
 /// A script's next run finds everything still there.
 constexpr Nanos kLinger = std::chrono::seconds(2);
-constexpr Nanos kStartPatience = std::chrono::seconds(60);
+constexpr Nanos kHolderStartPatience = std::chrono::seconds(60);
 
 std::string node_text(const NodeChoice& choice) {
   return choice.kind == NodeChoice::Kind::kReal ? "real" : "simulated:" + choice.profile;
@@ -229,7 +229,7 @@ Status start_holder(const HolderOptions& options) {
   if (pid == 0) become_holder(argv, log.get(), writer.get());
   waitpid(pid, nullptr, 0);
   writer.reset();
-  const std::string said = read_all(reader.get(), monotonic_now() + kStartPatience);
+  const std::string said = read_all(reader.get(), monotonic_now() + kHolderStartPatience);
   if (said.empty() && options.place.held()) return {};
   return error_from(said, options.place);
 }

@@ -12,7 +12,7 @@ namespace corun::cli {
 
 namespace {
 
-constexpr char kHelp[] =
+constexpr char kSetHelp[] =
     "Usage: corun set NAME [options]\n"
     "\n"
     "Changes what a workload gets, at once and for all its later runs under this corund (it is "
@@ -128,6 +128,6 @@ Result<ExitCode> run_set(std::span<const std::string> arguments, Console& consol
 
 }  // namespace
 
-const Verb kSetVerb{"set", "what a workload gets, while it runs", kHelp, run_set};
+const Verb kSetVerb{"set", "what a workload gets, while it runs", kSetHelp, run_set};
 
 }  // namespace corun::cli

@@ -10,7 +10,7 @@ namespace corun::cli {
 
 namespace {
 
-constexpr char kHelp[] =
+constexpr char kStatusHelp[] =
     "Usage: corun status [--why] [--json] [--run-dir DIR]\n"
     "\n"
     "Shows each GPU that a corund governs, and its workloads. GPU is the driver's figure for the\n"
@@ -55,6 +55,6 @@ Result<ExitCode> run_status(std::span<const std::string> arguments, Console& con
 
 }  // namespace
 
-const Verb kStatusVerb{"status", "the workloads that corund manages now", kHelp, run_status};
+const Verb kStatusVerb{"status", "the workloads that corund manages now", kStatusHelp, run_status};
 
 }  // namespace corun::cli

@@ -12,7 +12,7 @@ namespace corun::cli {
 
 namespace {
 
-constexpr char kHelp[] =
+constexpr char kTraceHelp[] =
     "Usage: corun trace NAME [--follow] [--json] [--run-dir DIR]\n"
     "\n"
     "Prints the decisions about a workload that corund still remembers, oldest first: what\n"
@@ -76,6 +76,7 @@ Result<ExitCode> run_trace(std::span<const std::string> arguments, Console& cons
 
 }  // namespace
 
-const Verb kTraceVerb{"trace", "what corund decided about a workload, and why", kHelp, run_trace};
+const Verb kTraceVerb{"trace", "what corund decided about a workload, and why", kTraceHelp,
+                      run_trace};
 
 }  // namespace corun::cli

@@ -1,3 +1,19 @@
+# Where CORUN_UNITY says so, the sources of a target are compiled in batches, which share a
+# translation unit: their file-local names must differ (docs/adr/0011-unity-builds.md).
+function(corun_unity target)
+  if(CORUN_UNITY)
+    set_target_properties(${target} PROPERTIES
+      UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${CORUN_UNITY_BATCH})
+    # gcc takes a batch's file-local types for a header's.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
+# corun_alone(FILE...): sources of this folder that share file-local names by design.
+function(corun_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # A room is a top-level folder with one static library `corun_<room>` (see docs/architecture.md).
 #
 #   corun_room(gpu DEPS core LIBS fmt::fmt)
@@ -20,6 +36,10 @@ function(corun_room name)
     target_link_libraries(${target} PUBLIC ${dep_target})
   endforeach()
   target_link_libraries(${target} PUBLIC ${ARG_LIBS})
+  corun_unity(${target})
+  if(CORUN_FUZZERS)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)  # counts what inputs reach
+  endif()
 endfunction()
 
 # A room of headers only, which even libcorun.so may include: no library behind it.
@@ -60,6 +80,7 @@ function(corun_tests name)
   endforeach()
   target_link_libraries(test_${suite} PRIVATE
     ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  corun_unity(test_${suite})
   if(ARG_NEEDS)
     add_dependencies(test_${suite} ${ARG_NEEDS})
   endif()

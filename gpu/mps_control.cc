@@ -119,7 +119,7 @@ Result<Process> MpsControl::start_daemon(const std::map<std::string, std::string
   ProcessOptions starting = options();
   starting.argv.emplace_back("-d");
   starting.set_env.insert(env.begin(), env.end());
-  starting.out = Stream::file(log_ / "start.log");
+  starting.out = corun::Stream::file(log_ / "start.log");
   starting.err = starting.out;
   CORUN_ASSIGN(Process process, Process::start(starting));
   const auto status = process.wait(patience);

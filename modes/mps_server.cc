@@ -26,11 +26,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr Nanos kStartPatience = std::chrono::seconds(20);
-constexpr Nanos kQuitPatience = std::chrono::seconds(3);
-constexpr Nanos kKillPatience = std::chrono::seconds(10);
+constexpr Nanos kMpsStartPatience = std::chrono::seconds(20);
+constexpr Nanos kMpsQuitPatience = std::chrono::seconds(3);
+constexpr Nanos kMpsKillPatience = std::chrono::seconds(10);
 constexpr int kFirstComputeMajor = 7;  // before Volta clients share one address space
-constexpr char kProcessName[] = "nvidia-cuda-mps";
+constexpr char kMpsProcessName[] = "nvidia-cuda-mps";
 
 fs::path pipe_dir(const Plan& plan) { return fs::path(plan.run_dir) / "pipe"; }
 fs::path log_dir(const Plan& plan) { return fs::path(plan.run_dir) / "log"; }
@@ -42,8 +42,8 @@ Result<gpu::MpsControl> control_of(const Plan& plan) {
 
 /// Daemon and servers of this pipe folder, whoever started them: killed, and waited for.
 Status kill_all(const Plan& plan) {
-  const Instant deadline = monotonic_now() + kKillPatience;
-  for (pid_t pid : processes_with(kProcessName, gpu::kEnvMpsPipe, pipe_dir(plan).string())) {
+  const Instant deadline = monotonic_now() + kMpsKillPatience;
+  for (pid_t pid : processes_with(kMpsProcessName, gpu::kEnvMpsPipe, pipe_dir(plan).string())) {
     Fd handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (!handle) continue;
     kill(pid, SIGKILL);
@@ -67,7 +67,7 @@ void quit(const Plan& plan) {
       }
     }
   }
-  if (const auto done = control->quit(kQuitPatience); !done) {
+  if (const auto done = control->quit(kMpsQuitPatience); !done) {
     log::debug("{}", done.error().text());
   }
 }
@@ -121,7 +121,7 @@ Status MpsServer::start(const Plan& plan) {
   CORUN_TRY(make_private_folder(log_dir(plan).string()));
   CORUN_ASSIGN(
       Process daemon,
-      control.start_daemon(gpu_environment(plan.gpu, pipe_dir(plan).string()), kStartPatience));
+      control.start_daemon(gpu_environment(plan.gpu, pipe_dir(plan).string()), kMpsStartPatience));
   daemons_.emplace(plan.run_dir, std::move(daemon));
   return {};
 }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kFile[] = "held.json";
 constexpr char kPrefix[] = "runs-";
-constexpr int kSchema = 1;
+constexpr int kPlaceSchema = 1;
 
 Result<Place> place_below_runtime_dir(const std::string& name) {
   CORUN_ASSIGN(const fs::path base, runtime_dir());
@@ -47,7 +47,7 @@ std::optional<Held> Place::held() const {
   if (!value) return std::nullopt;
   Held held;
   try {
-    if (value->at("schema").get<int>() != kSchema) return std::nullopt;
+    if (value->at("schema").get<int>() != kPlaceSchema) return std::nullopt;
     held.holder.pid = value->at("holder").at("pid").get<pid_t>();
     held.holder.start_ticks = value->at("holder").at("start_ticks").get<uint64_t>();
     held.sim_node = value->at("sim_node").get<std::string>();
@@ -63,7 +63,7 @@ std::optional<Held> Place::held() const {
 }
 
 Status Place::write(const Held& held) const {
-  const Json value{{"schema", kSchema},
+  const Json value{{"schema", kPlaceSchema},
                    {"holder", {{"pid", held.holder.pid}, {"start_ticks", held.holder.start_ticks}}},
                    {"sim_node", held.sim_node},
                    {"driver_dir", held.driver_dir},

@@ -74,6 +74,6 @@ def functions(text):
             if not head.strip() and not char.isspace():
                 head_line = line
             head += char
-            if re.search(r"\b(?:public|private|protected)\s*:$", head):
+            if char == ":" and re.search(r"\b(?:public|private|protected)\s*:$", head):
                 head = ""
     return found

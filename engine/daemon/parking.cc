@@ -15,7 +15,7 @@ namespace corun::daemon {
 namespace {
 
 constexpr int kFirstDriver = 570;
-constexpr Nanos kEndPatience = std::chrono::minutes(2);
+constexpr Nanos kParkingPatience = std::chrono::minutes(2);
 constexpr size_t kMaxSaid = 4096;
 
 int major_version(const std::string& driver) {
@@ -48,7 +48,7 @@ Parking::Parking(Poller& poller, Sharing& sharing, ParkingFacts facts)
 Parking::~Parking() {
   for (auto& [key, job] : jobs_) {
     poller_.remove(job.token);
-    if (!job.process.wait(kEndPatience)) log::error("parking of {} does not end", key);
+    if (!job.process.wait(kParkingPatience)) log::error("parking of {} does not end", key);
   }
 }
 
@@ -96,7 +96,7 @@ void Parking::start(const std::string& key, bool park, std::function<void(Status
   const auto token =
       poller_.add(process->event_fd(), EPOLLIN, [this, key](uint32_t) { on_event(key); });
   if (!token) {
-    process->wait(kEndPatience);
+    process->wait(kParkingPatience);
     sharing_.set_parking(key, before);
     return done(token.error());
   }
@@ -134,13 +134,13 @@ void Parking::finish(const std::string& key, Job& job, const ExitStatus& status)
 }
 
 void Parking::resume_all() {
-  for (auto& [key, job] : jobs_) job.process.wait(kEndPatience);
+  for (auto& [key, job] : jobs_) job.process.wait(kParkingPatience);
   while (!jobs_.empty()) on_event(std::string(jobs_.begin()->first));
   for (const std::string& key : sharing_.parked()) {
     start(key, false, [](const Status&) {});
     const auto found = jobs_.find(key);
     if (found == jobs_.end()) continue;
-    found->second.process.wait(kEndPatience);
+    found->second.process.wait(kParkingPatience);
     on_event(key);
   }
 }

@@ -11,7 +11,7 @@ namespace corun::daemon {
 
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kStateSchema = 1;
 
 Json override_json(const Override& one) {
   Json value = Json::object();
@@ -67,7 +67,7 @@ Json to_json(const Persistent& state) {
   Json workloads = Json::object();
   for (const auto& [key, one] : state.workloads) workloads[key] = override_json(one);
   const policy::Settings& settings = state.settings;
-  return {{"schema", kSchema},
+  return {{"schema", kStateSchema},
           {"settings",
            {{"policy", policy::to_string(settings.kind)},
             {"linger_us", settings.linger_us},
@@ -90,8 +90,9 @@ Result<Persistent> persistent_from_json(const Json& value, const Persistent& bas
   const Json* settings = in.find("settings");
   const Json* workloads = in.find("workloads");
   CORUN_TRY(in.status());
-  if (schema < kSchema) return usage_error("state: key 'schema': no version of corun wrote this");
-  if (schema > kSchema) log::warn("state: written by a newer version; what is known is taken");
+  if (schema < kStateSchema)
+    return usage_error("state: key 'schema': no version of corun wrote this");
+  if (schema > kStateSchema) log::warn("state: written by a newer version; what is known is taken");
   if (!settings->is_object()) return usage_error("state: key 'settings': not an object");
   Json all = to_json(base).at("settings");
   tell_unknown("the settings", *settings, all);

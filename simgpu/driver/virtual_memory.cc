@@ -88,8 +88,8 @@ std::map<uint64_t, VirtualMemory::Range>::iterator VirtualMemory::range_of(uint6
   if (found == ranges_.begin()) return ranges_.end();
   --found;
   const uint64_t offset = address - found->first;
-  const bool inside = offset < found->second.bytes && bytes <= found->second.bytes - offset;
-  return inside ? found : ranges_.end();
+  const bool within = offset < found->second.bytes && bytes <= found->second.bytes - offset;
+  return within ? found : ranges_.end();
 }
 
 uint64_t VirtualMemory::handle_at(uint64_t address) const {

@@ -12,7 +12,7 @@
 namespace corun::simgpu {
 namespace {
 
-constexpr double kLongestUs = 3.6e9;  // 1 hour
+constexpr double kLongestCostUs = 3.6e9;  // 1 hour
 constexpr double kMostBytes = 1e15;
 constexpr uint32_t kMostParameterBytes = 4096;  // what cuLaunchKernel takes
 
@@ -288,7 +288,7 @@ Result<KernelWork> kernel_work(const KernelCost& cost, const LaunchShape& shape,
                               cost.name, parameters.size(), cost.parameter_bytes()));
   }
   const double us = value_of(cost, cost.block_us, shape, parameters);
-  if (!(us >= 0 && us <= kLongestUs)) {
+  if (!(us >= 0 && us <= kLongestCostUs)) {
     return failed(fmt::format("kernel \"{}\": its cost entry gives a block {} us", cost.name, us));
   }
   const double bytes = value_of(cost, cost.dram_bytes, shape, parameters);

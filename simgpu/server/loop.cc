@@ -24,8 +24,6 @@ constexpr size_t kPacketsPerRead = 64;  // of one client and turn, so that none 
 // The timer of an idle machine wakes this late at worst; the last part of a wait is spun.
 constexpr Nanos kSpin{20'000};
 
-uint64_t key_of(const Session& session) { return (uint64_t{session.slot} << 32) | session.serial; }
-
 Error system_error(const std::string& what) { return failed(what + ": " + std::strerror(errno)); }
 
 }  // namespace

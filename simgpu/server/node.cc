@@ -25,8 +25,6 @@ uint64_t make_tag(const Session& session, uint64_t op_id) {
   return (uint64_t{session.slot} << (kOpBits + kSerialBits)) | (serial << kOpBits) | op_id;
 }
 
-uint64_t key_of(const Session& session) { return (uint64_t{session.slot} << 32) | session.serial; }
-
 Word word_of(const Session& session, const wire::Op& op) {
   return {key_of(session), op.address, (op.test & wire::kWordWide) != 0};
 }

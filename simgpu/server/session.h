@@ -81,6 +81,11 @@ struct Session {
   std::array<SessionOp, wire::kMaxOutstanding> ops;
 };
 
+/// One number for a session, never used again for another one.
+inline uint64_t key_of(const Session& session) {
+  return (uint64_t{session.slot} << 32) | session.serial;
+}
+
 /// A step of a checkpoint under way, and who waits for it.
 struct CheckpointCall {
   uint32_t target_slot = 0, target_serial = 0;

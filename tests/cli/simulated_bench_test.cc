@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using benchmarking::CellRecord;
 using benchmarking::Results;
 
-constexpr Nanos kPatience = std::chrono::seconds(100);
+constexpr Nanos kBenchPatience = std::chrono::seconds(100);
 
 class SimulatedBench : public testing::Test {
  protected:
@@ -37,7 +37,7 @@ class SimulatedBench : public testing::Test {
   }
 
   CommandOutput ran(const std::vector<std::string>& arguments) const {
-    auto output = run_command(corun(arguments), kPatience);
+    auto output = run_command(corun(arguments), kBenchPatience);
     EXPECT_TRUE(output) << output.error().text();
     return output ? *output : CommandOutput();
   }
@@ -92,7 +92,7 @@ TEST_F(SimulatedBench, EveryModeGivesRowsATableAndAReport) {
 // Reads until `text` was seen or the stream ended.
 bool wait_for_text(int fd, const std::string& text) {
   std::string seen;
-  Instant deadline = monotonic_now() + kPatience;
+  Instant deadline = monotonic_now() + kBenchPatience;
   while (seen.find(text) == std::string::npos && monotonic_now() < deadline) {
     if (!wait_readable({&fd, 1}, deadline)[0]) return false;
     char buffer[4096];
@@ -113,7 +113,7 @@ TEST_F(SimulatedBench, CtrlCLeavesNothingBehindAndResumeGoesOn) {
   ASSERT_TRUE(process) << process.error().text();
   ASSERT_TRUE(wait_for_text(process->err_fd(), "[3/5] mps"));
   process->signal(SIGINT);
-  auto status = process->wait(kPatience);
+  auto status = process->wait(kBenchPatience);
   ASSERT_TRUE(status);
   EXPECT_EQ(status->code, 1) << status->text();
   EXPECT_TRUE(process->pids().empty()) << "processes are left over";
@@ -144,14 +144,14 @@ TEST_F(SimulatedBench, AfterASigkillNothingRunsOnAndTheNextRunUndoesTheMode) {
   ASSERT_TRUE(process) << process.error().text();
   ASSERT_TRUE(wait_for_text(process->err_fd(), "[1/3] solo"));
   fs::path applied = folder_.path() / "corun/applied";
-  Instant deadline = monotonic_now() + kPatience;
+  Instant deadline = monotonic_now() + kBenchPatience;
   auto pause = [] { wait_readable({}, monotonic_now() + std::chrono::milliseconds(20)); };
   while (!fs::exists(applied) || fs::is_empty(applied)) {
     ASSERT_LT(monotonic_now(), deadline);
     pause();
   }
   kill(process->pid(), SIGKILL);
-  ASSERT_TRUE(process->wait(kPatience));
+  ASSERT_TRUE(process->wait(kBenchPatience));
   while (!process->pids().empty()) {
     ASSERT_LT(monotonic_now(), deadline) << "processes are left over";
     pause();

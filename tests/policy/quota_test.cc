@@ -13,7 +13,7 @@ Workload bounded(std::string name, double least, double most, double weight = 1)
   return one;
 }
 
-double work(const SessionState& session) { return session.slice_us - 33.0; }
+double work_us(const SessionState& session) { return session.slice_us - 33.0; }
 
 /// Fraction of the ticks in which each of the sessions 1 and 2 could work.
 std::pair<double, double> open_for(Node& node, int ticks, const std::set<SessionId>& busy) {
@@ -36,7 +36,7 @@ class Quota : public testing::Test {
 TEST_F(Quota, AMinimumIsMetBySlices) {
   node.join(1, bounded("a", 0.6, 1));
   node.join(2, bounded("b", 0, 1, 9));
-  EXPECT_NEAR(work(node[1]) / (work(node[1]) + work(node[2])), 0.6, 0.001);
+  EXPECT_NEAR(work_us(node[1]) / (work_us(node[1]) + work_us(node[2])), 0.6, 0.001);
   EXPECT_FALSE(node.state.turns);
 }
 

@@ -5,10 +5,9 @@
 namespace corun::shim {
 namespace {
 
+using testing::kNotReady;
+using testing::kOk;
 using testing::Workload;
-
-constexpr char kOk[] = "0";
-constexpr char kNotReady[] = "600";
 
 class Coverage : public testing::OnANode {
  protected:

@@ -12,6 +12,10 @@
 
 namespace corun::shim::testing {
 
+// What the program answers: codes of the driver.
+inline constexpr char kOk[] = "0";
+inline constexpr char kNotReady[] = "600";
+
 /// UUID of a simulated node's GPU.
 inline std::string simulated_uuid(int index) {
   return "GPU-51a00000-0000-4000-8000-00000000000" + std::to_string(index);

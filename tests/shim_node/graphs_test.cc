@@ -8,11 +8,10 @@
 namespace corun::shim {
 namespace {
 
+using testing::kNotReady;
+using testing::kOk;
 using testing::stepped;
 using testing::Workload;
-
-constexpr char kOk[] = "0";
-constexpr char kNotReady[] = "600";
 
 class Graphs : public testing::OnANode {
  protected:

@@ -65,10 +65,10 @@ Status Infer::calibrate() {
   CORUN_ASSIGN(const Calibration first, calibrate_burn(blocks_, kernel_us));
   // The kernels of a graph follow one another faster than launches from the host, so the whole
   // request is timed as it will be run.
-  constexpr int kTries = 7;
+  constexpr int kMeasurements = 7;
   const auto measure = [&](uint32_t iterations) -> Result<double> {
     CORUN_ASSIGN(const gpu::Graph graph, capture(iterations));
-    return gpu().time_on_gpu([&] { return launch(graph); }, kTries);
+    return gpu().time_on_gpu([&] { return launch(graph); }, kMeasurements);
   };
   CORUN_ASSIGN(const Calibration found,
                synthetic::calibrate(options_.request_us, measure, first.iterations));

@@ -77,9 +77,9 @@ class Noop final : public Workload {
   }
 
   double shortest_item_us(uint32_t steps) {
-    constexpr int kTries = 20;
+    constexpr int kRepetitions = 20;
     double best_us = 1e18;
-    for (int i = 0; i < kTries; ++i) {
+    for (int i = 0; i < kRepetitions; ++i) {
       const Instant start = monotonic_now();
       work(steps);
       best_us = std::min(best_us, to_micros(monotonic_now() - start));

@@ -150,14 +150,14 @@ int connect_to(const char* uuid) {
   return fd;
 }
 
-struct Answer {
+struct JoinAnswer {
   wire::JoinReply reply = {};
   int fds[wire::kJoinDescriptors];
   int count = 0;
-  Answer() = default;
-  Answer(const Answer&) = delete;
-  Answer& operator=(const Answer&) = delete;
-  ~Answer() {
+  JoinAnswer() = default;
+  JoinAnswer(const JoinAnswer&) = delete;
+  JoinAnswer& operator=(const JoinAnswer&) = delete;
+  ~JoinAnswer() {
     for (int i = 0; i < count; ++i) {
       close(fds[i]);
     }
@@ -165,7 +165,7 @@ struct Answer {
 };
 
 /// Takes the descriptors out of a message; closes any beyond those that are wanted.
-void take_descriptors(msghdr& message, Answer& answer) {
+void take_descriptors(msghdr& message, JoinAnswer& answer) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
@@ -184,7 +184,7 @@ void take_descriptors(msghdr& message, Answer& answer) {
   }
 }
 
-bool receive(int fd, uint64_t until_ns, Answer& answer) {
+bool receive(int fd, uint64_t until_ns, JoinAnswer& answer) {
   for (;;) {
     const uint64_t now = now_ns();
     if (now >= until_ns) {
@@ -247,7 +247,7 @@ void unmap(Pages& pages) {
 }
 
 /// Maps and checks the pages of an answer; null if they are not what they should be.
-Pages* map_pages(const Answer& answer) {
+Pages* map_pages(const JoinAnswer& answer) {
   void* memory = malloc(sizeof(Pages));
   if (memory == nullptr) {
     return nullptr;
@@ -277,7 +277,7 @@ Pages* exchange(int fd, const wire::JoinRequest& request, uint64_t until_ns) {
   if (send(fd, &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof request) {
     return nullptr;
   }
-  Answer answer;
+  JoinAnswer answer;
   if (!receive(fd, until_ns, answer)) {
     log_debug("the daemon did not answer properly");
     return nullptr;

@@ -27,7 +27,7 @@ constinit std::atomic<uint32_t> sleeping{0};
 constinit std::atomic<uint64_t> sleeps_until{0};
 constinit std::atomic<bool> running{false};
 constinit std::atomic<bool> leaving{false};
-constinit Lock start_lock;
+constinit Lock keeper_lock;
 constinit bool many_futexes = true;  ///< the kernel has futex_waitv; of the thread
 
 constexpr long kFutexWaitv = 449;  // SYS_futex_waitv, Linux 5.16
@@ -130,7 +130,7 @@ void at_exit() {
 }  // namespace
 
 bool start_keeper() {
-  const Held held(start_lock);
+  const Held held(keeper_lock);
   if (running.load(std::memory_order_relaxed)) {
     return true;
   }
@@ -163,7 +163,7 @@ void kick_keeper(uint64_t due_ns) {
 }
 
 void reset_keeper() {
-  start_lock.reset();
+  keeper_lock.reset();
   running.store(false, std::memory_order_relaxed);
   sleeping.store(0, std::memory_order_relaxed);
 }

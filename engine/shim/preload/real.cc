@@ -91,9 +91,9 @@ void* next_of(Slot slot) {
 
 void note_next(int slot, void* function) { noted[slot].store(function, std::memory_order_release); }
 
-void find_driver(Driver* driver) {
+void find_driver(Driver* found) {
 #define CORUN_FIND(name, symbol, parameters) \
-  driver->name = reinterpret_cast<decltype(driver->name)>(exported_at(#symbol));
+  found->name = reinterpret_cast<decltype(found->name)>(exported_at(#symbol));
   CORUN_SHIM_DRIVER_FUNCTIONS(CORUN_FIND)
   CORUN_SHIM_GRAPH_FUNCTIONS(CORUN_FIND)
 #undef CORUN_FIND

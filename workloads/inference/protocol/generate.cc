@@ -13,7 +13,7 @@ namespace corun::inference {
 namespace {
 
 constexpr size_t kMaxDepth = 24;
-constexpr uint64_t kMaxTimeoutUs = uint64_t{86'400} * 1'000'000;
+constexpr uint64_t kMaxWaitUs = uint64_t{86'400} * 1'000'000;
 
 /// `key` at the top or below "parameters"; null when it is at neither place.
 const Json* setting(const Json& object, const char* key) {
@@ -59,7 +59,7 @@ Result<GenerateRequest> parse_generate_request(std::string_view body) {
     request.id = id->get<std::string>();
   }
   CORUN_ASSIGN(const auto tokens, number(object, "max_tokens", 1, kMaxTokens));
-  CORUN_ASSIGN(const auto timeout_us, number(object, "timeout", 0, kMaxTimeoutUs));
+  CORUN_ASSIGN(const auto timeout_us, number(object, "timeout", 0, kMaxWaitUs));
   request.max_tokens = tokens.value_or(request.max_tokens);
   if (timeout_us.value_or(0) > 0) request.timeout = std::chrono::microseconds(*timeout_us);
   return request;
