@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 6> kPolicies{"priority", "fair",   "quota
                                                     "deadline", "rotate", "none"};
 
 // As typed.
-struct Raw {
+struct RawRun {
   std::string gpu = "auto", name, mode, start_daemon = "yes", policy, linger, quantum, slices;
   ShareTexts share;
 };
@@ -41,7 +41,7 @@ std::string default_name(const std::string& program) {
   return fmt::format("{}-{}", name.substr(0, 40), getpid());
 }
 
-Status read_workload(const Raw& raw, RunOptions& options) {
+Status read_workload(const RawRun& raw, RunOptions& options) {
   Share& share = options.share;
   share.workload = raw.name.empty() ? default_name(options.command.front()) : raw.name;
   if (!is_name(share.workload)) {
@@ -56,7 +56,7 @@ Status read_workload(const Raw& raw, RunOptions& options) {
   return {};
 }
 
-Status read_daemon(const Raw& raw, RunOptions& options) {
+Status read_daemon(const RawRun& raw, RunOptions& options) {
   if (!raw.mode.empty()) {
     if (raw.mode != "managed" && raw.mode != "managed-mps") {
       return usage_error(fmt::format("--mode '{}' is not a mode of 'corun run'", raw.mode),
@@ -112,7 +112,7 @@ Result<RunOptions> parse_run_options(std::span<const std::string> arguments) {
   RunOptions options;
   const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
   const auto count = static_cast<size_t>(dashes - arguments.begin());
-  Raw raw;
+  RawRun raw;
   CLI::App app;
   app.add_option("--name", raw.name);
   raw.share.add_to(app);

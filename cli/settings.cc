@@ -38,14 +38,14 @@ std::string help_text() {
   return text;
 }
 
-struct Options {
+struct SettingsOptions {
   Json change = Json::object();
   std::string device, run_dir;
   bool json = false;
 };
 
-Result<Options> parse(std::span<const std::string> arguments) {
-  Options options;
+Result<SettingsOptions> parse_settings(std::span<const std::string> arguments) {
+  SettingsOptions options;
   std::array<std::optional<std::string>, kSettings.size()> typed;
   CLI::App app;
   for (size_t i = 0; i < kSettings.size(); ++i) {
@@ -62,7 +62,7 @@ Result<Options> parse(std::span<const std::string> arguments) {
   return options;
 }
 
-Result<std::vector<modes::RunningDaemon>> daemons_for(const Options& options) {
+Result<std::vector<modes::RunningDaemon>> daemons_for(const SettingsOptions& options) {
   CORUN_ASSIGN(std::vector<modes::RunningDaemon> daemons, require_daemons(options.run_dir));
   if (!options.device.empty()) {
     std::erase_if(daemons, [&options](const modes::RunningDaemon& one) {
@@ -111,7 +111,7 @@ std::string text_of(const client::DaemonStatus& status, const Json& settings) {
 }
 
 Result<ExitCode> run_settings(std::span<const std::string> arguments, Console& console) {
-  CORUN_ASSIGN(const Options options, parse(arguments));
+  CORUN_ASSIGN(const SettingsOptions options, parse_settings(arguments));
   CORUN_ASSIGN(const auto daemons, daemons_for(options));
   Json list = Json::array();
   std::string text;

@@ -8,6 +8,9 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
 
+# Functions and lines for backtraces; variables would cost a fifth of the build's time.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+
 option(CORUN_WERROR "Warnings are errors" ON)
 option(CORUN_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
 set(CORUN_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")

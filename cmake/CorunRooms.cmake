@@ -66,8 +66,10 @@ endfunction()
 
 # corun_tests(core DEPS core): all tests/<name>/*.cc as one GoogleTest program test_<name>, with '_'
 # for '/' in its name. REAL_TIME: its tests run one at a time, with all processors to themselves.
+# Tests are compiled without optimisation (half of their build time), the rooms below them with it;
+# OPTIMIZED: they compute themselves.
 function(corun_tests name)
-  cmake_parse_arguments(ARG "REAL_TIME" "" "DEPS;LIBS;NEEDS" ${ARGN})
+  cmake_parse_arguments(ARG "REAL_TIME;OPTIMIZED" "" "DEPS;LIBS;NEEDS" ${ARGN})
   string(REPLACE "/" "_" suite ${name})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cc)
   add_executable(test_${suite} ${sources})
@@ -81,6 +83,9 @@ function(corun_tests name)
   target_link_libraries(test_${suite} PRIVATE
     ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   corun_unity(test_${suite})
+  if(NOT ARG_OPTIMIZED)
+    target_compile_options(test_${suite} PRIVATE -O0)
+  endif()
   if(ARG_NEEDS)
     add_dependencies(test_${suite} ${ARG_NEEDS})
   endif()
