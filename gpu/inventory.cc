@@ -160,6 +160,15 @@ Result<std::vector<GpuInfo>> list_gpus(const DriverFiles& files) {
   return list_gpus(*driver, nvml.get());
 }
 
+int device_minor(const GpuInfo& gpu) {
+  const auto nvml = Nvml::load();
+  if (!nvml) return gpu.index;
+  const auto device = (*nvml)->device_by_uuid(gpu.uuid);
+  if (!device) return gpu.index;
+  const auto minor = Nvml::read<unsigned>((*nvml)->nvmlDeviceGetMinorNumber, *device);
+  return minor ? static_cast<int>(*minor) : gpu.index;
+}
+
 Result<GpuInfo> find_gpu(std::span<const GpuInfo> gpus, std::string_view which) {
   std::string known;
   for (const GpuInfo& gpu : gpus) {

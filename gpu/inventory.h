@@ -30,6 +30,9 @@ std::string uuid_text(const cuda::Uuid& uuid);
 /// "0000:1b:00.0" and "00000000:1B:00.0" both become "00000000:1B:00.0".
 std::string normal_pci_bus_id(std::string_view id);
 
+/// The number N of its /dev/nvidiaN; its index where NVML does not tell.
+int device_minor(const GpuInfo& gpu);
+
 /// The GPU with this index, UUID or PCI bus. Errors (usage): none, listing those that are there.
 Result<GpuInfo> find_gpu(std::span<const GpuInfo> gpus, std::string_view which);
 
