@@ -40,6 +40,14 @@ bool device_call(int fd, unsigned number, Argument& argument) {
   return ioctl(fd, rm::request(number, sizeof argument), &argument) == 0;
 }
 
+/// The calling thread is in the kernel module until then.
+void stay_until(Instant end) {
+  const timespec until{end.ns / 1'000'000'000, end.ns % 1'000'000'000};
+  while (monotonic_now() < end &&
+         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+  }
+}
+
 template <typename T>
 T* pointer(uint64_t address) {
   return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr): as the ABI has it
@@ -47,11 +55,14 @@ T* pointer(uint64_t address) {
 
 }  // namespace
 
+void DeviceFile::attach() {
+  auto* attach = reinterpret_cast<sim::AttachFunction*>(dlsym(RTLD_DEFAULT, sim::kAttachSymbol));
+  if (attach != nullptr) attach(&DeviceFile::answer, &ControlFiles::open);
+}
+
 bool DeviceFile::open() {
   if (tried_) return client_ != 0;
   tried_ = true;
-  auto* attach = reinterpret_cast<sim::AttachFunction*>(dlsym(RTLD_DEFAULT, sim::kAttachSymbol));
-  if (attach != nullptr) attach(&DeviceFile::answer);
   fd_ = Fd(memfd_create("corun-simulated-gpu", MFD_CLOEXEC));
   struct stat made {};
   if (!fd_ || fstat(fd_.get(), &made) != 0) return false;
@@ -113,9 +124,11 @@ bool DeviceFile::is_own(int fd) const {
 }
 
 bool DeviceFile::answer(int fd, unsigned long request, void* argument, int* result) {
-  if (fd < 0 || fd != own_fd.load(std::memory_order_acquire)) return false;
-  if (_IOC_TYPE(request) != rm::kIoctlType || argument == nullptr) return false;
+  if (fd < 0 || _IOC_TYPE(request) != rm::kIoctlType || argument == nullptr) return false;
   Driver& driver = Driver::get();
+  if (fd != own_fd.load(std::memory_order_acquire)) {
+    return driver.control_files.any() && answer_control_file(fd, request, argument, result);
+  }
   const Instant begun = monotonic_now();
   std::optional<Lock> lock;
   if (!inside) lock.emplace(driver.mutex);
@@ -134,11 +147,22 @@ bool DeviceFile::answer(int fd, unsigned long request, void* argument, int* resu
   if (*result != 0) errno = EINVAL;
   const Instant end = begun + Nanos(file.control_ns_);
   lock.reset();
-  const timespec until{end.ns / 1'000'000'000, end.ns % 1'000'000'000};
-  if (!inside && end > begun) {
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
-    }
-  }
+  if (!inside) stay_until(end);
+  return true;
+}
+
+bool DeviceFile::answer_control_file(int fd, unsigned long request, void* argument, int* result) {
+  const Instant begun = monotonic_now();
+  Driver& driver = Driver::get();
+  Lock lock(driver.mutex);
+  if (driver.forked() || !driver.control_files.owns(fd)) return false;
+  int64_t takes_ns = 0;
+  const bool known =
+      driver.control_files.answer(fd, _IOC_NR(request), _IOC_SIZE(request), argument, &takes_ns);
+  lock.unlock();
+  *result = known ? 0 : -1;
+  stay_until(begun + Nanos(takes_ns));
+  if (!known) errno = EINVAL;
   return true;
 }
 

@@ -24,6 +24,8 @@ class DeviceFile {
   std::vector<uint32_t> make_groups(uint32_t context);
   void free_groups(const std::vector<uint32_t>& groups);
 
+  /// Makes answer() known to libsimdev.so, where it is preloaded; and who opens device files.
+  static void attach();
   /// Answers a device call; corun::sim::DeviceCall.
   static bool answer(int fd, unsigned long request, void* argument, int* result);
 
@@ -39,6 +41,7 @@ class DeviceFile {
   uint32_t call_alloc(uint32_t root, uint32_t parent, uint32_t object_class, void* parameters,
                       uint32_t size);
   bool is_own(int fd) const;
+  static bool answer_control_file(int fd, unsigned long request, void* argument, int* result);
   bool answer_number(unsigned number, size_t size, void* argument);
   void alloc(rm::Alloc& call);
   void control(rm::Control& call);

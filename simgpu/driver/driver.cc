@@ -103,6 +103,7 @@ Code Driver::init() {
   }
   connection_.emplace(std::move(opened).value());
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  DeviceFile::attach();
   return find_devices();
 }
 

@@ -16,6 +16,7 @@
 #include <unordered_set>
 
 #include "simgpu/client/connection.h"
+#include "simgpu/driver/control_files.h"
 #include "simgpu/driver/device_file.h"
 #include "simgpu/driver/memory.h"
 #include "simgpu/driver/objects.h"
@@ -45,6 +46,10 @@ class Driver {
   const std::vector<wire::DeviceInfo>& devices() const { return devices_; }
   /// Name of the node's GPU profile; asks the server once, also before init(). Empty: no server.
   const std::string& profile();
+  /// GPUs of the node, also those that are hidden from this process.
+  uint32_t node_gpus() const { return connection_->welcome().gpus; }
+  /// How long a call takes that flushes an event buffer.
+  int64_t flush_ns() const { return connection_->welcome().flush_ns; }
   bool mps_client() const { return connection_->welcome().mps_client != 0; }
 
   /// A call to the server; a lost server is kUnknown for this and all later calls.
@@ -107,6 +112,7 @@ class Driver {
   std::vector<Context*> primary;                ///< by device; null until retained
   std::vector<unsigned> primary_flags;
   DeviceFile device_file;
+  ControlFiles control_files;
   uint64_t last_stream_number = 0;
 
  private:

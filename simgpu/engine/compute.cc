@@ -12,6 +12,8 @@ namespace {
 /// stays the same, and pieces do not get smaller without end where several kernels are packed.
 constexpr double kYoungCohort = 1.0 / 16;
 constexpr uint32_t kSpreadCohorts = 4;
+/// More switches than anybody leaves unread; then the oldest are forgotten.
+constexpr size_t kMostSwitches = 1U << 16;
 
 }  // namespace
 
@@ -38,6 +40,7 @@ double Tenant::sm_ns_until(Instant t) const {
 Compute::Compute(const Profile& profile, Instant start)
     : restore_(profile.slice_restore),
       switch_(profile.slice_switch),
+      record_gap_(std::min(profile.slice_record_gap, profile.slice_switch)),
       least_work_(profile.slice_least_work),
       block_spread_(profile.block_spread),
       bandwidth_(profile.dram_bytes_per_s * 1e-9),
@@ -116,6 +119,24 @@ bool Compute::others_have_work() const {
   return groups_with_work_ > own;
 }
 
+void Compute::note_switches(bool wanted) {
+  notes_switches_ = wanted;
+  if (!wanted) switches_.clear();
+}
+
+void Compute::note(Instant t, GroupId group, bool begins) {
+  if (!notes_switches_) return;
+  if (switches_.size() == kMostSwitches) switches_.pop_front();
+  switches_.push_back({t, group, begins});
+}
+
+void Compute::take_switches(Instant t, std::vector<GroupSwitch>& out) {
+  while (!switches_.empty() && switches_.front().at <= t) {
+    out.push_back(switches_.front());
+    switches_.pop_front();
+  }
+}
+
 Instant Compute::next() const {
   switch (phase_) {
     case Phase::kEmpty:
@@ -176,6 +197,7 @@ void Compute::make_resident(Group* group, Instant t) {
     return;
   }
   last_resident_ = group->id;
+  note(t, group->id, true);
   phase_ = Phase::kRestoring;
   phase_end_ = run_from_ = t + restore_;
   if (restore_ == Nanos(0)) run_resident(t);
@@ -206,6 +228,7 @@ void Compute::suspend(Instant t) {
 
 void Compute::begin_switch(Instant t) {
   if (phase_ == Phase::kRunning) suspend(t);
+  note(t + switch_ - record_gap_, resident_->id, false);
   resident_ = nullptr;
   next_finish_ = slice_end_ = kNever;
   dram_rate_ = 0;

@@ -29,6 +29,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -124,6 +125,12 @@ class Compute {
   /// Takes the SMs from the group, if it is resident and has work.
   void preempt(const Group& group, Instant t);
 
+  /// Whether switches are noted, for take_switches(). A group that is removed while the SMs have it
+  /// leaves no note of its end.
+  void note_switches(bool wanted);
+  /// Appends the switches until `t`, in order, that were noted since the last call.
+  void take_switches(Instant t, std::vector<GroupSwitch>& out);
+
   /// The next moment at which step() has something to do.
   Instant next() const;
   /// Does what is due at `t` and appends kernels that are done.
@@ -163,9 +170,11 @@ class Compute {
   void set_rates(Group& group, Instant t);
   void share_bandwidth(Group& group);
   Nanos* clock_of_phase();
+  void note(Instant t, GroupId group, bool begins);
 
   Nanos restore_;
   Nanos switch_;
+  Nanos record_gap_;
   Nanos least_work_;
   double block_spread_;
   double bandwidth_;  // bytes/ns
@@ -183,6 +192,9 @@ class Compute {
   Instant next_finish_ = kNever;
   bool rates_dirty_ = false;
   double dram_rate_ = 0;
+
+  bool notes_switches_ = false;
+  std::deque<GroupSwitch> switches_;  // in order, the last one of a moment to come perhaps
 
   Instant accounted_;
   EngineTime time_;

@@ -158,6 +158,12 @@ void Device::preempt(GroupId group, Instant now) {
   state_->preemptions.emplace_back(t + state_->profile.preempt_latency, group);
 }
 
+void Device::note_switches(bool wanted) { state_->compute.note_switches(wanted); }
+
+void Device::take_switches(Instant now, std::vector<GroupSwitch>& out) {
+  state_->compute.take_switches(state_->run_until(now), out);
+}
+
 void Device::use_words(Words& words) { state_->words = &words; }
 
 void Device::poll_words(Instant now) {

@@ -87,6 +87,13 @@ class Device {
   /// Work that is in the stream is still done; the stream takes no more.
   void remove_stream(StreamId stream, Instant now);
 
+  // --- switches of groups ---
+  /// Whether switches are noted from now on, for take_switches().
+  void note_switches(bool wanted);
+  /// Appends those until `now` that were noted since the last call, in order. A group that was
+  /// removed while the SMs had it has no end.
+  void take_switches(Instant now, std::vector<GroupSwitch>& out);
+
   // --- words of memory outside ---
   /// Where WordWaitWork and WordWriteWork find their words. Precondition for submitting them; must
   /// outlive the device.

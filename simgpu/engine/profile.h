@@ -41,11 +41,13 @@ struct Profile {
   Nanos timeslice{0};         ///< default slice of a channel group
   Nanos slice_restore{0};     ///< at the beginning of a slice: nothing runs yet
   Nanos slice_switch{0};      ///< after a slice, before the next group's begins
+  Nanos slice_record_gap{0};  ///< of a switch: between its two records in the driver's event buffer
   Nanos slice_least_work{0};  ///< what even the shortest slice gets done
   Nanos timeslice_told{0};    ///< slice that a group reads back before any was set
   Nanos timeslice_settle{0};  ///< slices set earlier after a group's begin have no effect
   Nanos preempt_latency{0};   ///< from the call that preempts a group to its effect
   Nanos control_time{0};      ///< how long a call that sets a slice or preempts takes
+  Nanos flush_time{0};        ///< the same of a call that flushes an event buffer
 
   double park_bytes_per_s = 0;     ///< device to host memory, by the driver's checkpoint calls
   double restore_bytes_per_s = 0;  ///< and back

@@ -4,12 +4,21 @@
 #include <cstdint>
 
 #include "core/clock.h"
+#include "simgpu/engine/ids.h"
 
 namespace corun::simgpu {
 
 struct MemoryInfo {
   uint64_t total_bytes = 0;
   uint64_t used_bytes = 0;  ///< allocations and contexts
+};
+
+/// The SMs take up a group, or leave it.
+struct GroupSwitch {
+  Instant at;
+  GroupId group;
+  bool begins = false;
+  bool operator==(const GroupSwitch&) const = default;
 };
 
 /// Counters only grow; rates over a window are differences of two readings.

@@ -132,7 +132,7 @@ void Loop::accept_clients(Node& node) {
     socklen_t size = sizeof peer;
     if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
     const int raw = fd.get();
-    Session* session = node.connect(std::move(fd), peer.pid);
+    Session* session = node.connect(std::move(fd), {peer.pid, peer.uid});
     if (session == nullptr) {
       log::warn("simulated GPU: too many connections; pid {} refused", peer.pid);
       continue;

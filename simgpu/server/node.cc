@@ -41,9 +41,10 @@ constexpr uint64_t kLongestPoll = 60'000'000'000;  // ns
 Node::Node(Profile profile, uint32_t gpus, CostTable costs, Instant start, Outbox& outbox)
     : profile_(std::move(profile)), costs_(std::move(costs)), outbox_(outbox) {
   for (uint32_t i = 0; i < gpus; ++i) devices_.emplace_back(profile_, start).use_words(*this);
+  switches_.resize(gpus);
 }
 
-Session* Node::connect(Fd fd, int pid) {
+Session* Node::connect(Fd fd, const Peer& peer) {
   const auto free = std::find(sessions_.begin(), sessions_.end(), nullptr);
   const auto slot = static_cast<uint32_t>(free - sessions_.begin());
   if (slot >= kMaxSessions) return nullptr;
@@ -52,7 +53,8 @@ Session* Node::connect(Fd fd, int pid) {
   session->fd = std::move(fd);
   session->slot = slot;
   session->serial = next_serial_++;
-  session->pid = pid;
+  session->pid = peer.pid;
+  session->user = peer.user;
   session->clients.resize(devices_.size());
   sessions_[slot] = std::move(session);
   return sessions_[slot].get();
@@ -67,8 +69,9 @@ void Node::disconnect(Session& session, Instant now) {
     if (session.clients[i]) devices_[i].remove_client(session.clients[i], now);
   }
   for (const auto& [id, context] : session.contexts) {
-    if (context.own_group) devices_[context.device].remove_group(context.own_group, now);
+    if (context.own_group) remove_group(context.device, context.own_group, now);
   }
+  end_switches(session);
   std::erase(dirty_rings_, &session);
   std::erase(broken_, &session);
   sessions_[session.slot].reset();
@@ -107,6 +110,7 @@ const Node::Handler* Node::handler(wire::Type type) {
       {Type::kMemoryAccess, &Node::on_memory_access},
       {Type::kGroupControl, &Node::on_group_control},
       {Type::kCheckpoint, &Node::on_checkpoint},
+      {Type::kSwitches, &Node::on_switches},
   };
   const auto found = handlers.find(type);
   return found == handlers.end() ? nullptr : &found->second;

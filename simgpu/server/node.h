@@ -35,8 +35,8 @@ class Node final : private Words {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// A new connection of process `pid`. Null: the server is full.
-  Session* connect(Fd fd, int pid);
+  /// A new connection. Null: the server is full.
+  Session* connect(Fd fd, const Peer& peer);
   /// The client is gone: its contexts, memory and work vanish.
   void disconnect(Session& session, Instant now);
   /// Works on one packet. Errors: the client broke the protocol and must be disconnected.
@@ -74,6 +74,7 @@ class Node final : private Words {
   Status on_memory_access(Session& session, const wire::Packet& packet, Instant now);
   Status on_group_control(Session& session, const wire::Packet& packet, Instant now);
   Status on_checkpoint(Session& session, const wire::Packet& packet, Instant now);
+  Status on_switches(Session& session, const wire::Packet& packet, Instant now);
   Status on_submit(Session& session, const wire::Packet& packet, Instant now);
   Status on_host_done(Session& session, const wire::Packet& packet, Instant now);
   Status on_mps_register(Session& session, const wire::Packet& packet, Instant now);
@@ -101,6 +102,12 @@ class Node final : private Words {
   uint64_t device_memory_of(const Session& session) const;
   /// Whether the packet must wait until the process is unlocked.
   static bool must_wait(const Session& session, const wire::Packet& packet);
+  // --- context switches (node_switches.cc) ---
+  void begin_switches();
+  void end_switches(const Session& session);
+  /// Takes in what the device noted; before a group goes, as its owner is looked up by it.
+  void collect_switches(uint32_t device, Instant now);
+  void remove_group(uint32_t device, GroupId group, Instant now);
   wire::DeviceInfo describe(uint32_t device) const;
   void route(const Completion& completion);
   void record(Session& session, const wire::Completion& completion);
@@ -119,6 +126,7 @@ class Node final : private Words {
   CostTable costs_;
   Outbox& outbox_;
   std::vector<Device> devices_;
+  std::vector<SwitchLog> switches_;                 ///< by device
   std::vector<std::unique_ptr<Session>> sessions_;  ///< by slot; empty ones are free
   uint32_t next_serial_ = 1;
   std::vector<std::unique_ptr<MpsDaemon>> daemons_;

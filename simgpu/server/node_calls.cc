@@ -41,6 +41,7 @@ Status Node::on_hello(Session& session, const wire::Packet& packet, Instant) {
   wire::Welcome welcome;
   welcome.gpus = static_cast<uint32_t>(devices_.size());
   copy_text(profile_.name, welcome.profile);
+  welcome.flush_ns = profile_.flush_time.count();
   if (session.hello.role != wire::Role::kCuda) {
     return reply(session, packet.header(), wire::Code::kOk, 0, bytes_of(welcome));
   }
@@ -147,6 +148,7 @@ Status Node::on_context_create(Session& session, const wire::Packet& packet, Ins
     if (!mps) device.remove_group(group, now);
     return reply(session, packet.header(), wire::Code::kOutOfMemory);
   }
+  if (!mps) switches_[index].owners[group] = {session.pid, session.user};
   const uint32_t id = session.next_id++;
   session.contexts[id] = {.device = index,
                           .context = *context,
@@ -162,7 +164,7 @@ Status Node::on_context_destroy(Session& session, const wire::Packet& packet, In
   if (found == session.contexts.end()) return failed("unknown context id");
   Device& device = devices_[found->second.device];
   if (!found->second.dead) device.remove_context(found->second.context, now);
-  if (found->second.own_group) device.remove_group(found->second.own_group, now);
+  if (found->second.own_group) remove_group(found->second.device, found->second.own_group, now);
   std::erase_if(session.streams, [&](const auto& s) { return s.second.context == id; });
   std::erase_if(session.allocations, [&](const auto& a) { return a.second.context == id; });
   for (SessionOp& op : session.ops) {

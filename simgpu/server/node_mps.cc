@@ -48,8 +48,13 @@ bool Node::mps_has_room(const Session& session) const {
 }
 
 GroupId Node::mps_group(MpsDaemon& daemon, uint32_t device, Instant now) {
-  if (!daemon.groups[device]) daemon.groups[device] = devices_[device].add_group(now);
-  return daemon.groups[device];
+  GroupId& group = daemon.groups[device];
+  if (!group) {
+    group = devices_[device].add_group(now);
+    const Session* owner = daemon.server != nullptr ? daemon.server : daemon.control;
+    if (owner != nullptr) switches_[device].owners[group] = {owner->pid, owner->user};
+  }
+  return group;
 }
 
 uint32_t Node::effective_thread_percentage(const Session& session) const {
@@ -137,7 +142,8 @@ void Node::remove_daemon_part(Session& session, Instant now) {
     client->mps = nullptr;
   }
   for (size_t i = 0; i < daemon.groups.size(); ++i) {
-    if (daemon.groups[i]) devices_[i].remove_group(daemon.groups[i], now);
+    const auto device = static_cast<uint32_t>(i);
+    if (daemon.groups[i]) remove_group(device, daemon.groups[i], now);
     daemon.groups[i] = {};
   }
   if (daemon.server == &session) {

@@ -2,7 +2,10 @@
 // connection mean nothing in another.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,11 +56,18 @@ struct SessionOp {
   bool reached = false;  ///< waits for kHostDone
 };
 
+/// The process at the other end (SO_PEERCRED).
+struct Peer {
+  int pid = 0;
+  uid_t user = 0;
+};
+
 struct Session {
   Fd fd;
   uint32_t slot = 0;    ///< index in the server's table; part of the engine's tags
   uint32_t serial = 0;  ///< tells sessions apart that used the same slot
-  int pid = 0;          ///< SO_PEERCRED
+  int pid = 0;
+  uid_t user = 0;
   bool welcomed = false;
   bool closing = false;
   Fd passed;  ///< came with the packet that is handled now
@@ -79,6 +89,7 @@ struct Session {
   uint64_t graph_nodes = 0;  ///< in all graphs
   uint64_t last_op_id = 0;
   std::array<SessionOp, wire::kMaxOutstanding> ops;
+  bool reads_switches = false;
 };
 
 /// One number for a session, never used again for another one.
@@ -93,6 +104,21 @@ struct CheckpointCall {
   wire::Header header;
   wire::CheckpointStep step{};
   std::optional<Instant> due;  ///< kLock: when it gives up; else when it is done
+};
+
+/// What the driver records of one device's context switches.
+struct SwitchLog {
+  struct Entry {
+    wire::SwitchEntry told;
+    uid_t user = 0;
+  };
+  struct Owner {
+    int pid = 0;
+    uid_t user = 0;
+  };
+  std::map<GroupId, Owner> owners;  ///< of the groups that there are
+  std::deque<Entry> entries;
+  uint64_t next = 1;  ///< number of the next entry
 };
 
 /// A registered MPS control daemon and its clients.

@@ -162,6 +162,7 @@ constexpr Rule kRules[] = {
     {Type::kMemoryAccess, sizeof(MemoryAccess), false, nothing_to_check},
     {Type::kGroupControl, sizeof(GroupControl), false, check_control},
     {Type::kCheckpoint, sizeof(Checkpoint), false, check_checkpoint},
+    {Type::kSwitches, sizeof(Switches), false, nothing_to_check},
 };
 
 }  // namespace

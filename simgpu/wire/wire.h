@@ -31,6 +31,7 @@ inline constexpr uint32_t kMaxGpus = 32;
 inline constexpr uint32_t kRingRecords = 8192;     // a power of two
 inline constexpr uint32_t kMaxOutstanding = 4096;  // operations that a client may have in flight
 inline constexpr uint32_t kMaxProcesses = 128;     // in one reply
+inline constexpr uint32_t kMaxSwitches = 256;      // in one reply
 
 enum class Type : uint16_t {
   // client to server, each with a Reply
@@ -55,6 +56,7 @@ enum class Type : uint16_t {
   kMemoryAccess,
   kGroupControl,
   kCheckpoint,
+  kSwitches,
   // client to server, fire and forget
   kGraphNode = 64,
   kGraphDestroy,
@@ -114,8 +116,9 @@ struct Welcome {
   uint32_t thread_percentage = 0;
   uint32_t reserved = 0;
   char profile[64] = {};
+  int64_t flush_ns = 0;  ///< how long a call takes that flushes an event buffer
 };
-static_assert(sizeof(Welcome) == 80);
+static_assert(sizeof(Welcome) == 88);
 
 /// Calls that name one GPU by its index.
 struct DeviceCall {
@@ -306,6 +309,32 @@ struct GroupState {
   int64_t control_ns = 0;           ///< how long setting or preempting takes; the client waits
 };
 static_assert(sizeof(GroupState) == 24);
+
+/// What the driver records of the GPU's context switches, from record `since` on; 0: from now on.
+/// Recording goes on while a client that asked is connected.
+struct Switches {
+  Header header;
+  uint32_t device = 0;
+  uint32_t reserved = 0;
+  uint64_t since = 0;
+};
+static_assert(sizeof(Switches) == 40);
+
+/// Body of the reply to kSwitches; `count` of the reply SwitchEntry follow.
+struct SwitchesState {
+  uint64_t next = 0;  ///< `since` of the next call
+  uint64_t lost = 0;  ///< records before these that were overwritten
+};
+static_assert(sizeof(SwitchesState) == 16);
+
+struct SwitchEntry {
+  int64_t at_ns = 0;     ///< the GPU's clock
+  int32_t pid = 0;       ///< 0: of another user, untold
+  uint32_t context = 0;  ///< the same
+  uint32_t begins = 0;
+  uint32_t reserved = 0;
+};
+static_assert(sizeof(SwitchEntry) == 24);
 
 /// The driver's checkpoint calls.
 enum class CheckpointStep : uint32_t { kGetState = 0, kLock, kCheckpoint, kRestore, kUnlock };
