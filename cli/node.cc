@@ -9,6 +9,7 @@
 #include "core/environment.h"
 #include "core/fd.h"
 #include "core/wait.h"
+#include "gpu/driver_files.h"
 #include "gpu/inventory.h"
 
 namespace corun::cli {
@@ -53,10 +54,8 @@ std::map<std::string, std::string> Node::tenant_prepend_env() const {
   auto driver_dir = environment(kEnvDriverDir);
   if (!simulated_ || !driver_dir) return {};
   std::map<std::string, std::string> env{{"LD_LIBRARY_PATH", *driver_dir}, {"PATH", *driver_dir}};
-  // The simulated driver's device files: a real driver's are the kernel's.
-  const fs::path devices = fs::path(*driver_dir) / "libsimdev.so";
-  std::error_code error;
-  if (fs::exists(devices, error)) env["LD_PRELOAD"] = devices.string();
+  const auto devices = gpu::DriverFiles::from_environment().device_library();
+  if (devices) env["LD_PRELOAD"] = devices->string();
   return env;
 }
 

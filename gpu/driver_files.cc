@@ -29,6 +29,14 @@ std::vector<std::string> DriverFiles::candidates(const std::string& library) con
   return names;
 }
 
+std::optional<std::filesystem::path> DriverFiles::device_library() const {
+  if (folder.empty()) return std::nullopt;
+  const std::filesystem::path library = folder / "libsimdev.so";
+  std::error_code error;
+  if (!std::filesystem::exists(library, error)) return std::nullopt;
+  return library;
+}
+
 Result<Library> Library::open(const DriverFiles& files, const std::string& name) {
   std::string reason;
   for (const std::string& candidate : files.candidates(name)) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct DriverFiles {
   static DriverFiles from_environment();
   /// The names to try in turn for one library ("libcuda.so.1").
   std::vector<std::string> candidates(const std::string& library) const;
+  /// What a program preloads to reach this driver's device files; nothing: they are the kernel's.
+  std::optional<std::filesystem::path> device_library() const;
 };
 
 /// A loaded library; it stays loaded until the process ends, as NVIDIA's libraries keep threads and

@@ -17,6 +17,7 @@
 #include "core/wait.h"
 #include "engine/client/client.h"
 #include "engine/daemon/server.h"
+#include "gpu/driver_files.h"
 #include "gpu/mps_control.h"
 #include "gpu/nvml.h"
 #include "gpu/processes.h"
@@ -90,7 +91,8 @@ class PrivateDaemon {
                  .stop_fd = stop_.get(),
                  .idle_exit = {},
                  .user = geteuid(),
-                 .utilization = nullptr}) {}
+                 .utilization = nullptr,
+                 .switches = nullptr}) {}
 
   static SharingOptions options(const GpuInfo& gpu) {
     SharingOptions options;
@@ -137,10 +139,8 @@ std::map<std::string, std::string> tenant_environment(const GpuInfo& gpu, const 
                                             {gpu::kEnvMpsPipe, (folder / "no-mps").string()}};
   if (!gpu.simulated) env["CUDA_VISIBLE_DEVICES"] = gpu.uuid;
   // Behind libcorun.so comes what another driver's folder wants below its device calls.
-  if (const auto driver = environment(kEnvDriverDir)) {
-    const fs::path devices = fs::path(*driver) / "libsimdev.so";
-    std::error_code error;
-    if (fs::exists(devices, error)) prepend_variable(env, "LD_PRELOAD", devices.string());
+  if (const auto devices = gpu::DriverFiles::from_environment().device_library()) {
+    prepend_variable(env, "LD_PRELOAD", devices->string());
   }
   prepend_variable(env, "LD_PRELOAD", programs.library.string());
   return env;
