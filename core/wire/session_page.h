@@ -108,6 +108,10 @@ struct alignas(64) Counters {
   std::atomic<uint64_t> holds;      ///< bursts in which a kernel kept the GPU
   std::atomic<uint32_t> linger_us;  ///< after the last burst, ordered or learned
   std::atomic<uint32_t> reserved;
+
+  /// How long its gate was closed by it, added up when it opens it. What the daemon opened is not
+  /// in.
+  std::atomic<uint64_t> gate_closed_ns;
 };
 inline constexpr uint32_t kFlagCapturing = 1U << 0;
 inline constexpr uint32_t kFlagNoWaitValue = 1U << 1;      ///< device or driver lacks stream waits

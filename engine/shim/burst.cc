@@ -12,6 +12,8 @@ namespace {
 constexpr uint32_t kMaxLingerUs = 1'000'000;
 /// How much longer a gate lingers for a launch that has been counted and not yet begun its burst.
 constexpr uint64_t kLaunchGraceNs = 20'000;
+/// For open() without the lock: what it would count with is guarded by it.
+constexpr uint64_t kNotCounted = 0;
 
 }  // namespace
 
@@ -23,7 +25,7 @@ bool Burst::begin(Pages& pages, uint64_t now_ns) {
   }
   wire::Counters& counters = pages.session->counters;
   if (before == kLingering && pages_ != &pages) {
-    open();  // the session was joined anew: what is closed belongs to the former one
+    open(now_ns);  // the session was joined anew: what is closed belongs to the former one
   }
   pages_ = &pages;
   begun_ns_ = now_ns;
@@ -44,7 +46,9 @@ void Burst::close(Pages& pages, uint64_t now_ns) {
   wire::GatePage* gate = closed_gate_.load(std::memory_order_relaxed);
   if (gate != nullptr) {
     // The daemon may have opened a gate that was closed for too long: a new burst closes it again.
-    gate->word.store(wire::kClosed, std::memory_order_seq_cst);
+    if (gate->word.exchange(wire::kClosed, std::memory_order_seq_cst) == wire::kOpen) {
+      closed_ns_ = now_ns;
+    }
     return;
   }
   const int own = pages.own_gate();
@@ -61,6 +65,7 @@ void Burst::close(Pages& pages, uint64_t now_ns) {
   gate->closed_since_ns.store(now_ns, std::memory_order_relaxed);
   gate->burst.fetch_add(1, std::memory_order_relaxed);
   pages.session->counters.gate_closures.fetch_add(1, std::memory_order_relaxed);
+  closed_ns_ = now_ns;
   gate->word.store(wire::kClosed, std::memory_order_seq_cst);
 }
 
@@ -136,7 +141,7 @@ void Burst::end(uint64_t now_ns) {
   due_ns_.store(linger_end_ns_, std::memory_order_relaxed);
   if (linger_us == 0) {
     phase_.store(kIdle, std::memory_order_seq_cst);  // before: see hold_if_due()
-    open();
+    open(now_ns);
   }
 }
 
@@ -153,15 +158,15 @@ bool Burst::tick(const Streams& streams, uint64_t now_ns) {
     return false;
   }
   phase_.store(kIdle, std::memory_order_seq_cst);
-  open();
+  open(now_ns);
   return true;
 }
 
-void Burst::abandon() {
+void Burst::abandon(uint64_t now_ns) {
   const Held held(lock_);
   if (phase_.load(std::memory_order_relaxed) != kIdle) {
     phase_.store(kIdle, std::memory_order_seq_cst);
-    open();
+    open(now_ns);
   }
 }
 
@@ -171,17 +176,24 @@ void Burst::retire(uint64_t patience_ns) {
   if (locked) {
     phase_.store(kIdle, std::memory_order_seq_cst);
   }
-  open();
+  open(kNotCounted);
   if (locked) {
     lock_.release();
   }
 }
 
-void Burst::open() {
+void Burst::open(uint64_t now_ns) {
   hold_.release();
   wire::GatePage* gate = closed_gate_.exchange(nullptr, std::memory_order_seq_cst);
-  if (gate != nullptr) {
-    gate->word.store(wire::kOpen, std::memory_order_seq_cst);
+  if (gate == nullptr) {
+    return;
+  }
+  // Open already: the daemon opened it, and counts that time itself.
+  const bool was_closed =
+      gate->word.exchange(wire::kOpen, std::memory_order_seq_cst) == wire::kClosed;
+  if (now_ns != kNotCounted && was_closed && now_ns > closed_ns_) {
+    pages_->session->counters.gate_closed_ns.fetch_add(now_ns - closed_ns_,
+                                                       std::memory_order_relaxed);
   }
 }
 

@@ -44,7 +44,7 @@ class Burst {
   bool tick(const Streams& streams, uint64_t now_ns);
 
   /// The session's orders are void: the gate opens now.
-  void abandon();
+  void abandon(uint64_t now_ns);
   /// The process ends: the gate opens now, and no later burst closes one. Returns in any case after
   /// `patience_ns`.
   void retire(uint64_t patience_ns);
@@ -64,7 +64,7 @@ class Burst {
   void close(Pages& pages, uint64_t now_ns);
   void end(uint64_t now_ns);
   uint32_t linger_us() const;
-  void open();
+  void open(uint64_t now_ns);
 
   std::atomic<Phase> phase_{kIdle};
   std::atomic<uint64_t> due_ns_{0};
@@ -74,6 +74,7 @@ class Burst {
   Pages* pages_ = nullptr;  ///< of the present burst
   /// Null: this burst leaks. Atomic for retire(), which cannot always have the lock.
   std::atomic<wire::GatePage*> closed_gate_{nullptr};
+  uint64_t closed_ns_ = 0;  ///< since when closed_gate_ has been closed
   uint64_t begun_ns_ = 0;
   uint64_t drained_ns_ = 0;  ///< end of the last burst; 0: none yet
   uint64_t linger_end_ns_ = 0;

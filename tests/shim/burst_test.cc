@@ -274,10 +274,49 @@ TEST_F(BurstTest, AnEndWithoutABeginIsHarmless) {
   EXPECT_EQ(word(), wire::kClosed);
 }
 
+TEST_F(BurstTest, TheTimeThatTheGateIsClosedIsAddedUp) {
+  launch(stream(1));
+  gpu.now += 600 * kUs;
+  synchronise(stream(1));
+  gpu.now += 5000 * kUs;  // open
+  launch(stream(1));
+  gpu.now += 300 * kUs;
+  launch(stream(2));
+  gpu.now += 100 * kUs;
+  synchronise(stream(1));
+  EXPECT_EQ(shared.page.counters.gate_closed_ns.load(), 600 * kUs) << "it is closed still";
+  synchronise(stream(2));
+  EXPECT_EQ(shared.page.counters.gate_closed_ns.load(), 1000 * kUs);
+}
+
+TEST_F(BurstTest, TimeThatTheDaemonEndedIsTheDaemonsToCount) {
+  launch(stream(1));
+  gpu.now += 600 * kUs;
+  shared.gate[3].word = wire::kOpen;
+  gpu.now += 600 * kUs;
+  synchronise(stream(1));
+  EXPECT_EQ(shared.page.counters.gate_closed_ns.load(), 0U);
+}
+
+TEST_F(BurstTest, AGateThatIsClosedAgainCountsFromThereOn) {
+  shared.page.hot.linger_us = 2000;
+  launch(stream(1));
+  gpu.now += 600 * kUs;
+  synchronise(stream(1));
+  shared.gate[3].word = wire::kOpen;  // by the daemon
+  gpu.now += 100 * kUs;
+  launch(stream(1));
+  EXPECT_EQ(word(), wire::kClosed);
+  gpu.now += 400 * kUs;
+  shared.page.hot.linger_us = 0;
+  synchronise(stream(1));
+  EXPECT_EQ(shared.page.counters.gate_closed_ns.load(), 400 * kUs);
+}
+
 TEST_F(BurstTest, VoidOrdersOpenTheGateAtOnce) {
   launch(stream(1));
   machine.show(*device, nullptr);
-  device->burst.abandon();
+  device->burst.abandon(gpu.now);
   EXPECT_EQ(word(), wire::kOpen);
   launch(stream(1));
   EXPECT_EQ(word(), wire::kOpen);

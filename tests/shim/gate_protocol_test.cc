@@ -46,7 +46,7 @@ class Session {
         burst.tick(streams, now);
         break;
       case kVoid:
-        burst.abandon();
+        burst.abandon(now);
         state().drained_up_to(state().submitted);
         burst_goes_on = false;
         break;

@@ -200,7 +200,7 @@ TEST_F(HoldTest, AllocatingAndFreeingReleaseItFirst) {
 TEST_F(HoldTest, VoidOrdersReleaseIt) {
   warm();
   burst();
-  device->burst.abandon();
+  device->burst.abandon(gpu.now);
   EXPECT_FALSE(hold().active());
 }
 
@@ -222,7 +222,7 @@ TEST_F(HoldTest, ABurstThatEndsDuringTheLaunchLeavesNothingBehind) {
   warm();
   launch();
   gpu.now = device->burst.hold_due_ns();
-  gpu.during_launch = [this] { device->burst.abandon(); };
+  gpu.during_launch = [this] { device->burst.abandon(gpu.now); };
   device->burst.hold_if_due(gpu.driver, gpu.now);
   EXPECT_FALSE(hold().active());
 }

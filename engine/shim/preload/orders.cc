@@ -100,7 +100,7 @@ bool lease_holds(const DeviceState& device, uint64_t now_ns) {
 void go_neutral(DeviceState& device) {
   device.live = false;
   machine.show(device, nullptr);
-  device.burst.abandon();
+  device.burst.abandon(now_ns());
   device.joined->session->turn.word.store(wire::kOpen, std::memory_order_seq_cst);
   log_debug("orders of %s are void", device.uuid);
 }
