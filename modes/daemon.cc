@@ -14,6 +14,7 @@
 #include "core/process_tree.h"
 #include "core/wait.h"
 #include "core/wire/join.h"
+#include "gpu/driver_files.h"
 #include "modes/applied.h"
 #include "modes/place.h"
 
@@ -129,6 +130,9 @@ ProcessOptions daemon_process(const EngineFiles& files, const GpuInfo& gpu,
   if (start.mps) options.argv.insert(options.argv.end(), {"--backend", "mps"});
   options.set_env = start.env;
   options.set_env[wire::kEnvRunDir] = start.run_dir.string();  // stop_daemon() finds it by this
+  if (const auto devices = gpu::DriverFiles::from_environment().device_library()) {
+    prepend_variable(options.set_env, "LD_PRELOAD", devices->string());
+  }
   options.out = Stream::file(start.log);
   options.err = Stream::file(start.log);
   options.orphan_grace = kOrphanGrace;

@@ -161,6 +161,13 @@ Result<Events> Client::events(uint64_t since) {
   return events_from_json(reply);
 }
 
+Result<Slices> Client::slices(const std::string& workload, uint64_t since) {
+  Json request = {{"op", "slices"}, {"since", since}};
+  if (!workload.empty()) request["workload"] = workload;
+  CORUN_ASSIGN(const Json reply, call(request));
+  return slices_from_json(reply);
+}
+
 Status Client::park(const std::string& workload, Nanos patience) {
   CORUN_TRY(call({{"op", "park"}, {"workload", workload}}, patience));
   return {};

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/fd.h"
 #include "engine/client/run_dir.h"
+#include "engine/client/slices.h"
 #include "engine/client/status.h"
 
 namespace corun::client {
@@ -54,6 +55,8 @@ class Client {
   /// Decisions about a workload ("": all) from number `since` on, oldest first.
   Result<Trace> trace(const std::string& workload, uint64_t since = 0);
   Result<Events> events(uint64_t since = 0);
+  /// Who had the GPU when, from entry `since` on; of a workload, or of all ("").
+  Result<Slices> slices(const std::string& workload, uint64_t since = 0);
   /// Moves a workload's GPU memory to host memory, and back; returns when it is done, which takes
   /// about a second per 1.5 GB (measured on an H100), at most `patience`.
   Status park(const std::string& workload, Nanos patience = std::chrono::minutes(5));

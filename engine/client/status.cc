@@ -24,6 +24,19 @@ Json figure_json(const Figure& figure) {
       {"name", figure.name}, {"value", or_null(figure.value)}, {"label", to_string(figure.label)}};
 }
 
+Json figures_json(const std::vector<Figure>& figures) {
+  Json all = Json::array();
+  for (const Figure& figure : figures) all.push_back(figure_json(figure));
+  return all;
+}
+
+const Figure* find_figure(const std::vector<Figure>& figures, std::string_view name) {
+  for (const Figure& one : figures) {
+    if (one.name == name) return &one;
+  }
+  return nullptr;
+}
+
 Json session_json(const SessionStatus& session) {
   return {{"session", session.session},
           {"pid", session.pid},
@@ -230,17 +243,16 @@ Result<SlicesState> parse_slices_state(std::string_view text) {
 }
 
 const Figure* WorkloadStatus::find(std::string_view figure) const {
-  for (const Figure& one : figures) {
-    if (one.name == figure) return &one;
-  }
-  return nullptr;
+  return find_figure(figures, figure);
+}
+
+const Figure* DaemonStatus::find(std::string_view figure) const {
+  return find_figure(figures, figure);
 }
 
 Json to_json(const WorkloadStatus& workload) {
   Json sessions = Json::array();
   for (const SessionStatus& session : workload.sessions) sessions.push_back(session_json(session));
-  Json figures = Json::array();
-  for (const Figure& figure : workload.figures) figures.push_back(figure_json(figure));
   Json reasons = Json::array();
   for (const Reason& reason : workload.reasons) {
     reasons.push_back({{"change", reason.change}, {"why", reason.why}});
@@ -255,7 +267,7 @@ Json to_json(const WorkloadStatus& workload) {
           {"latency_target_us", or_null(workload.latency_target_us)},
           {"state", workload.state},
           {"sessions", sessions},
-          {"figures", figures},
+          {"figures", figures_json(workload.figures)},
           {"reasons", reasons}};
 }
 
@@ -298,6 +310,9 @@ Json to_json(const DaemonStatus& status) {
           {"slices", to_string(status.slices)},
           {"slices_why", status.slices_why},
           {"watchdog", status.watchdog},
+          {"gpu_time", to_string(status.gpu_time)},
+          {"gpu_time_why", status.gpu_time_why},
+          {"figures", figures_json(status.figures)},
           {"settings", to_json(status.settings)},
           {"gates", gates},
           {"workloads", workloads}};
@@ -346,6 +361,7 @@ Result<DaemonSettings> settings_from_json(const Json& value) {
 Result<DaemonStatus> status_from_json(const Json& value) {
   DaemonStatus status;
   std::string slices;
+  std::string gpu_time;
   const Json whole =
       completed(to_json(status), {"gpu", "pid", "version", "settings", "workloads"}, value);
   JsonFields in(whole, "status");
@@ -359,14 +375,18 @@ Result<DaemonStatus> status_from_json(const Json& value) {
   in.get("slices", slices);
   in.get("slices_why", status.slices_why);
   in.get("watchdog", status.watchdog);
+  in.get("gpu_time", gpu_time);
+  in.get("gpu_time_why", status.gpu_time_why);
   const Json* gpu = in.find("gpu");
   const Json* settings = in.find("settings");
+  CORUN_TRY(get_all(in, "figures", status.figures, figure_from));
   CORUN_TRY(get_all(in, "gates", status.gates, gate_from));
   CORUN_TRY(get_all(in, "workloads", status.workloads, workload_from));
   CORUN_TRY(in.status());
   CORUN_ASSIGN(status.gpu, gpu_from(*gpu));
   CORUN_ASSIGN(status.settings, settings_from_json(*settings));
   CORUN_ASSIGN(status.slices, parse_slices_state(slices));
+  CORUN_ASSIGN(status.gpu_time, parse_label(gpu_time));
   return status;
 }
 

@@ -20,7 +20,7 @@ inline constexpr int kControlSchema = 1;
 enum class Label {
   kMeasured,   ///< counted by the workload's shim, or read from the driver
   kGranted,    ///< what the daemon ordered
-  kEstimated,  ///< from estimates of kernel durations
+  kEstimated,  ///< from estimates of kernel durations, or of what had to wait
 };
 std::string_view to_string(Label label);  // "measured", "granted", "estimated"
 Result<Label> parse_label(std::string_view text);
@@ -124,11 +124,17 @@ struct DaemonStatus {
   std::string backend;  ///< "slices" or "mps"
   SlicesState slices = SlicesState::kUnproven;
   std::string slices_why;
-  bool watchdog = false;  ///< a watchdog process runs
+  bool watchdog = false;               ///< a watchdog process runs
+  Label gpu_time = Label::kEstimated;  ///< whether GPU times are measured or estimated here
+  std::string gpu_time_why;
+  std::vector<Figure> figures;  ///< of the whole GPU; docs/control-api.md lists them
   DaemonSettings settings;
   std::vector<GateStatus> gates;  ///< those that have a holder or were opened by the daemon
   std::vector<WorkloadStatus> workloads;
   bool operator==(const DaemonStatus&) const = default;
+
+  /// The figure of this name, or null.
+  const Figure* find(std::string_view figure) const;
 };
 
 /// One decision: what changed for a session, when and why.

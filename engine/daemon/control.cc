@@ -19,6 +19,16 @@ struct Overloaded : Handlers... {
 template <typename... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
+/// As the kernel module does it: everybody may know when the GPU was used, but not by whom.
+void hide_others(client::Slices& slices, uid_t user) {
+  const std::string own = fmt::format("{}/", user);
+  for (client::SliceEntry& entry : slices.entries) {
+    if (entry.workload.starts_with(own)) continue;
+    entry.workload.clear();
+    entry.pid = 0;
+  }
+}
+
 }  // namespace
 
 Result<std::string> workload_key_of(uid_t asking, const std::string& text) {
@@ -44,7 +54,7 @@ Control::Control(Sharing& sharing, Parker& parker, ControlOptions options)
 void Control::handle(const Peer& peer, std::string_view line, Instant now, const Reply& reply) {
   const auto request = parse_request(line);
   if (!request) return reply(error_reply(request.error()));
-  if (changes_something(*request) && peer.user != 0 && peer.user != options_.user) {
+  if (changes_something(*request) && !is_trusted(peer)) {
     return reply(
         error_reply(usage_error(fmt::format("user {} may not change this daemon", peer.user),
                                 fmt::format("ask its user ({}) or root", options_.user))));
@@ -58,6 +68,24 @@ void Control::handle(const Peer& peer, std::string_view line, Instant now, const
   }
   const auto text = answer(peer, *request, now);
   reply(text ? *text : error_reply(text.error()));
+}
+
+bool Control::is_trusted(const Peer& peer) const {
+  return peer.user == 0 || peer.user == options_.user;
+}
+
+Result<std::string> Control::answer_slices(const Peer& peer, const SlicesRequest& request) const {
+  std::string key;
+  if (!request.workload.empty()) {
+    CORUN_ASSIGN(key, workload_key_of(peer.user, request.workload));
+    if (!is_trusted(peer) && !key.starts_with(fmt::format("{}/", peer.user))) {
+      return usage_error(fmt::format("user {} may not see when {} had the GPU", peer.user, key),
+                         fmt::format("ask its user, this daemon's ({}) or root", options_.user));
+    }
+  }
+  CORUN_ASSIGN(client::Slices found, sharing_.slices(key, request.since));
+  if (!is_trusted(peer)) hide_others(found, peer.user);
+  return ok_reply(client::to_json(found));
 }
 
 Result<std::string> Control::answer(const Peer& peer, const Request& request, Instant now) {
@@ -91,6 +119,7 @@ Result<std::string> Control::answer(const Peer& peer, const Request& request, In
                    CORUN_ASSIGN(const client::Trace found, sharing_.trace(key, trace.since));
                    return ok_reply(client::to_json(found));
                  },
+                 [&](const SlicesRequest& slices) -> Answer { return answer_slices(peer, slices); },
                  [&](const EventsRequest& events) -> Answer {
                    return ok_reply(client::to_json(sharing_.events(events.since)));
                  },

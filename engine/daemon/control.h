@@ -40,7 +40,9 @@ class Control {
   void set_watchdog(bool runs) { watchdog_ = runs; }
 
  private:
+  bool is_trusted(const Peer& peer) const;
   Result<std::string> answer(const Peer& peer, const Request& request, Instant now);
+  Result<std::string> answer_slices(const Peer& peer, const SlicesRequest& request) const;
   Status save();
 
   Sharing& sharing_;

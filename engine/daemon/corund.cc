@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "core/log.h"
 #include "core/process.h"
@@ -18,7 +19,10 @@
 #include "engine/daemon/server.h"
 #include "engine/daemon/slices_test.h"
 #include "engine/daemon/state_file.h"
+#include "engine/daemon/switch_reader.h"
 #include "gpu/inventory.h"
+#include "gpu/processes.h"
+#include "gpu/switch_buffer.h"
 
 namespace corun::daemon {
 
@@ -120,6 +124,23 @@ void decide_slices(const Options& options, const GpuInfo& gpu, SharingOptions& s
       (options.slices == SlicesChoice::kAuto && sharing.slices == client::SlicesState::kProven);
 }
 
+/// The driver's record of context switches, if it can be read here; `sharing` learns why not.
+std::unique_ptr<SwitchReader> open_switches(const Options& options, const GpuInfo& gpu,
+                                            SharingOptions& sharing) {
+  const auto none = [&](std::string why) -> std::unique_ptr<SwitchReader> {
+    log::debug("GPU time is estimated: {}", why);
+    sharing.switches_why = std::move(why);
+    return nullptr;
+  };
+  if (!options.context_switches) return none("--context-switches no");
+  if (options.mps) return none("clients of MPS share one context on the GPU");
+  auto buffer = gpu::SwitchBuffer::open(gpu);
+  if (!buffer) return none(buffer.error().what);
+  sharing.switches = true;
+  sharing.switches_name_all = geteuid() == 0 && gpu::PidView::of_this_process().host_namespace;
+  return std::make_unique<SwitchReader>(std::move(*buffer));
+}
+
 fs::path beside_this_program(const char* name) {
   std::error_code error;
   return fs::read_symlink("/proc/self/exe", error).parent_path() / name;
@@ -152,6 +173,7 @@ Status run_daemon(const Options& options) {
   CORUN_ASSIGN(sharing_options.persistent, settings_of(options, state_file));
   sharing_options.decider = {policy::decide, policy::next_turn};
   decide_slices(options, gpu, sharing_options);
+  const auto switches = open_switches(options, gpu, sharing_options);
   CORUN_ASSIGN(Poller poller, Poller::create());
   Sharing sharing(std::move(sharing_options), gates, monotonic_now());
   if (!lock.crashed().empty()) {
@@ -170,7 +192,8 @@ Status run_daemon(const Options& options) {
                  .stop_fd = interrupts.fd(),
                  .idle_exit = options.idle_exit,
                  .user = geteuid(),
-                 .utilization = &utilization});
+                 .utilization = &utilization,
+                 .switches = switches.get()});
   CORUN_TRY(server.listen());
   CORUN_TRY(tell_ready(options.ready_fd));
   Status served = server.serve();

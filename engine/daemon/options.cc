@@ -24,6 +24,8 @@ usage: corund --gpu UUID|INDEX [options]
   --backend BACKEND    slices (default), or mps: all workloads are MPS clients
   --slices CHOICE      auto (default): use time slices if they were measured to act here;
                        yes: use them, proven or not; no
+  --context-switches CHOICE  auto (default): measure GPU time by the driver's record of
+                       context switches, where it can be read; no: estimate it
   --linger-us N        how long the GPU is kept after a burst (default: learned, at most 200)
   --quantum TIME       all turns together, e.g. 40ms (default)
   --max-burst TIME     a gate that is closed for longer is opened by force (default 100ms)
@@ -44,8 +46,8 @@ const std::map<std::string, SlicesChoice> kSlices = {
 
 /// The texts of options that are read further.
 struct Texts {
-  std::string policy, backend = "slices", slices = "auto", quantum, max_burst, idle_exit, run_dir,
-                      state;
+  std::string policy, backend = "slices", slices = "auto", switches = "auto", quantum, max_burst,
+                      idle_exit, run_dir, state;
 };
 
 Status read_duration(const char* option, const std::string& text, Nanos low, Nanos high,
@@ -76,6 +78,10 @@ Status read_texts(const Texts& texts, Options& options) {
     return usage_error("unknown choice --slices " + texts.slices, "use auto, yes or no");
   }
   options.slices = slices->second;
+  if (texts.switches != "auto" && texts.switches != "no") {
+    return usage_error("unknown choice --context-switches " + texts.switches, "use auto or no");
+  }
+  options.context_switches = texts.switches == "auto";
   CORUN_TRY(
       read_duration("--quantum", texts.quantum, milliseconds(1), minutes(1), &options.quantum));
   CORUN_TRY(read_duration("--max-burst", texts.max_burst, milliseconds(1), minutes(1),
@@ -104,6 +110,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   app.add_option("--policy", texts.policy);
   app.add_option("--backend", texts.backend);
   app.add_option("--slices", texts.slices);
+  app.add_option("--context-switches", texts.switches);
   app.add_option("--linger-us", options.linger_us)->check(CLI::Range(0, 100'000));
   app.add_option("--quantum", texts.quantum);
   app.add_option("--max-burst", texts.max_burst);

@@ -19,6 +19,7 @@ struct Options {
   std::optional<policy::PolicyKind> policy;
   bool mps = false;
   SlicesChoice slices = SlicesChoice::kAuto;
+  bool context_switches = true;  ///< read them, where the driver tells them
   std::optional<uint32_t> linger_us;
   std::optional<Nanos> quantum;
   std::optional<Nanos> max_burst;

@@ -33,6 +33,7 @@ Totals& Totals::operator+=(const Totals& other) {
   slice_sets += other.slice_sets;
   slice_errors += other.slice_errors;
   gpu_time += other.gpu_time;
+  gate_closed += other.gate_closed;
   return *this;
 }
 
@@ -50,10 +51,14 @@ void CounterReader::read(const wire::Counters& counters,
   follow(totals_.preemptions, counters.preemptions);
   follow(totals_.slice_sets, counters.slice_sets);
   follow(totals_.slice_errors, counters.slice_errors);
-  // A process cannot have used the GPU for longer than it was there.
-  const uint64_t told = counters.gpu_estimated_ns.load(std::memory_order_relaxed);
+  // A process cannot have used the GPU for longer than it was there, nor closed its gate.
   const auto bound = static_cast<uint64_t>(std::max<int64_t>(0, (now - joined_).count()));
-  totals_.gpu_time = std::max(totals_.gpu_time, Nanos(static_cast<int64_t>(std::min(told, bound))));
+  const auto follow_time = [bound](Nanos& known, const std::atomic<uint64_t>& told) {
+    const uint64_t ns = std::min(told.load(std::memory_order_relaxed), bound);
+    known = std::max(known, Nanos(static_cast<int64_t>(ns)));
+  };
+  follow_time(totals_.gpu_time, counters.gpu_estimated_ns);
+  follow_time(totals_.gate_closed, counters.gate_closed_ns);
   memory_bytes_ = std::min(counters.memory_bytes.load(std::memory_order_relaxed), memory_bound_);
   const uint64_t peak = counters.memory_peak_bytes.load(std::memory_order_relaxed);
   memory_peak_ = std::max({memory_peak_, memory_bytes_, std::min(peak, memory_bound_)});

@@ -27,7 +27,8 @@ struct Totals {
   uint64_t preemptions = 0;
   uint64_t slice_sets = 0;
   uint64_t slice_errors = 0;
-  Nanos gpu_time{};  ///< estimated
+  Nanos gpu_time{};     ///< estimated
+  Nanos gate_closed{};  ///< its gate, by itself
 
   Totals& operator+=(const Totals& other);
 };

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <set>
+#include <type_traits>
 
 #include "core/json_fields.h"
 #include "core/json_values.h"
@@ -99,14 +100,16 @@ Result<Request> parse_settings(const Json& object) {
   return Request(std::move(request));
 }
 
-Result<Request> parse_trace(const Json& object) {
+/// TraceRequest or SlicesRequest.
+template <typename T>
+Result<Request> parse_log(const Json& object) {
   std::optional<std::string> workload;
   std::optional<uint64_t> since;
-  Keys keys(object, "trace");
+  Keys keys(object, std::is_same_v<T, SlicesRequest> ? "slices" : "trace");
   keys.may("workload", workload);
   keys.may("since", since);
   CORUN_TRY(keys.status());
-  return Request(TraceRequest{workload.value_or(""), since.value_or(0)});
+  return Request(T{workload.value_or(""), since.value_or(0)});
 }
 
 Result<Request> parse_events(const Json& object) {
@@ -138,10 +141,11 @@ struct Operation {
   std::string_view name;
   Result<Request> (*parse)(const Json& object);
 };
-constexpr std::array<Operation, 8> kOperations{{{"status", parse_bare<StatusRequest>},
+constexpr std::array<Operation, 9> kOperations{{{"status", parse_bare<StatusRequest>},
                                                 {"set", parse_set},
                                                 {"settings", parse_settings},
-                                                {"trace", parse_trace},
+                                                {"trace", parse_log<TraceRequest>},
+                                                {"slices", parse_log<SlicesRequest>},
                                                 {"events", parse_events},
                                                 {"park", parse_park<true>},
                                                 {"resume", parse_park<false>},
@@ -171,8 +175,9 @@ Result<Request> parse_request(std::string_view line) {
   const auto found = std::find_if(kOperations.begin(), kOperations.end(),
                                   [&op](const Operation& one) { return one.name == op; });
   if (found == kOperations.end()) {
-    return usage_error("unknown operation '" + op.substr(0, kMaxQuoted) + "'",
-                       "use status, set, settings, trace, events, park, resume or shutdown");
+    return usage_error(
+        "unknown operation '" + op.substr(0, kMaxQuoted) + "'",
+        "use status, set, settings, trace, slices, events, park, resume or shutdown");
   }
   return found->parse(object);
 }

@@ -29,6 +29,10 @@ struct TraceRequest {
 struct EventsRequest {
   uint64_t since = 0;
 };
+struct SlicesRequest {
+  std::string workload;  ///< "": all
+  uint64_t since = 0;
+};
 struct ParkRequest {
   std::string workload;
   bool park = true;  ///< false: resume
@@ -36,7 +40,7 @@ struct ParkRequest {
 struct ShutdownRequest {};
 
 using Request = std::variant<StatusRequest, SetRequest, SettingsRequest, TraceRequest,
-                             EventsRequest, ParkRequest, ShutdownRequest>;
+                             EventsRequest, SlicesRequest, ParkRequest, ShutdownRequest>;
 
 /// Errors (usage): no JSON object, an unknown operation or key, a value of a wrong type; one line
 /// that names it.

@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "core/process_tree.h"
 
 namespace corun::daemon {
 
@@ -67,7 +70,23 @@ void Server::look_at_utilization(Instant now) {
   if (options_.utilization == nullptr || now < next_utilization_) return;
   next_utilization_ = now + std::chrono::seconds(1);
   options_.utilization->set_wanted(sharing_.sessions() > 0);
-  sharing_.set_utilization(options_.utilization->take());
+  Utilization::Reading reading = options_.utilization->take();
+  sharing_.set_utilization(std::move(reading.by_pid), reading.of_gpu, now);
+}
+
+void Server::look_at_switches(Instant now) {
+  if (options_.switches == nullptr || now < next_switches_) return;
+  next_switches_ = now + kTick;
+  options_.switches->set_wanted(sharing_.sessions() > 0);
+  const auto batches = options_.switches->take();
+  if (!batches) {
+    sharing_.lose_switches(batches.error().what, now);
+    options_.switches = nullptr;
+    return;
+  }
+  sharing_.take_switches(*batches);
+  const auto holder = sharing_.gpu_holder();
+  if (holder && !identify(*holder)) sharing_.gpu_holder_gone(now);
 }
 
 Status Server::serve() {
@@ -76,6 +95,7 @@ Status Server::serve() {
     watchdog_.beat(now);
     Instant due = sharing_.advance(now);
     joins_.advance(now);
+    look_at_switches(now);
     look_at_utilization(now);
     if (stopped_ || idle_for_too_long(now)) return {};
     if (control_.shutdown_requested() && controls_.flushed()) return {};

@@ -10,6 +10,7 @@
 #include "engine/daemon/join_server.h"
 #include "engine/daemon/poller.h"
 #include "engine/daemon/sharing.h"
+#include "engine/daemon/switch_reader.h"
 #include "engine/daemon/utilization.h"
 #include "engine/daemon/watchdog.h"
 
@@ -24,6 +25,7 @@ struct ServerOptions {
   std::optional<Nanos> idle_exit;
   uid_t user = 0;                      ///< the daemon's
   Utilization* utilization = nullptr;  ///< lent; null: none is told
+  SwitchReader* switches = nullptr;    ///< lent; null: they are not read
 };
 
 class Server {
@@ -46,6 +48,7 @@ class Server {
   void replace_watchdog();
   bool idle_for_too_long(Instant now);
   void look_at_utilization(Instant now);
+  void look_at_switches(Instant now);
 
   Poller& poller_;
   Sharing& sharing_;
@@ -60,6 +63,7 @@ class Server {
   bool stopped_ = false;
   std::optional<Instant> idle_since_;
   Instant next_utilization_;
+  Instant next_switches_;
 };
 
 }  // namespace corun::daemon

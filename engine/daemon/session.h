@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "engine/daemon/join.h"
 #include "engine/daemon/readings.h"
 #include "engine/daemon/shared_page.h"
+#include "engine/daemon/waits.h"
 
 namespace corun::daemon {
 
@@ -30,6 +32,13 @@ struct SessionOrders {
   uint32_t close_permille = 1000;
   bool turn_open = true;
   uint64_t memory_limit_bytes = 0;
+};
+
+/// What accounting has seen of a session.
+struct SessionBook {
+  WaitTime waits;
+  Nanos gate_closed{};                  ///< at the last tick
+  std::optional<Instant> turn_since{};  ///< its turn began then
 };
 
 class Session {
@@ -60,6 +69,8 @@ class Session {
   CounterReader& counters() { return reader_; }
   const CounterReader& counters() const { return reader_; }
   void read_counters(Instant now);
+  SessionBook& book() { return book_; }
+  const SessionBook& book() const { return book_; }
 
   /// Descriptors for the reply to its request, in the order of core/wire/join.h. Which gates it may
   /// write: the one it holds; all of them if it cannot map read-only memory and `trusted`.
@@ -82,6 +93,7 @@ class Session {
   bool held_open_ = false;
   uint32_t sequence_ = 0;
   CounterReader reader_;
+  SessionBook book_;
   bool welcomed_ = false;  ///< descriptors() was called
   std::array<bool, wire::kMaxGates> writable_{};
 };

@@ -111,6 +111,8 @@ Sharing::Sharing(SharingOptions options, GatePages& gates, Instant now)
       started_(now),
       overrides_(options_.persistent.workloads),
       max_burst_(options_.persistent.max_burst),
+      settled_at_(now),
+      last_look_(now),
       next_tick_(now + kTick),
       next_renewal_(now + kRenewal) {
   state_.settings = options_.persistent.settings;
@@ -139,6 +141,7 @@ Result<Sharing::Welcome> Sharing::join(const Peer& peer, const JoinAsk& ask, boo
   const std::string key = session.workload();
   sessions_.emplace(id, std::move(made));
   record(key).left_at = 0;
+  held_.join(peer.pid, key);
   policy::Workload workload = ask.workload;
   workload.user = peer.user;
   const auto by = overrides_.find(key);
@@ -164,6 +167,10 @@ void Sharing::leave(policy::SessionId id, const std::string& why, Instant now) {
   WorkloadRecord& kept = record(key);
   kept.ended += session.counters().totals();
   kept.ended_peak_bytes = std::max(kept.ended_peak_bytes, session.counters().memory_peak_bytes());
+  session.orders().armed = 0;
+  book_turn(session, now);
+  kept.waited += session.book().waits.total();
+  held_.leave(session.peer().pid, now);
   for (size_t gate = 0; gate < wire::kMaxGates; ++gate) {
     if (gates_.holder(gate) == id) gates_.assign(gate, 0);
   }
@@ -187,6 +194,7 @@ void Sharing::forget_old_records() {
       if (!absent(*it)) continue;
       if (oldest == records_.end() || it->second.left_at < oldest->second.left_at) oldest = it;
     }
+    held_.forget(oldest->first);
     records_.erase(oldest);
   }
 }
@@ -219,6 +227,7 @@ void Sharing::apply(const policy::Action& action, Instant now) {
     assign_gate(session, session.orders().gate);
   }
   session.publish(wake);
+  book_turn(session, now);
   WorkloadRecord& kept = record(session.workload());
   const std::string text = change_text(action.change);
   kept.reasons[action.change.index()] = {text, action.why};
@@ -264,6 +273,8 @@ void Sharing::supervise_gates(Instant now) {
     const auto holder = sessions_.find(opened.holder);
     const std::string name =
         holder != sessions_.end() ? holder->second->workload() : "a session that is gone";
+    if (holder != sessions_.end()) record(name).gate_opened_late += opened.closed;
+    opened_late_[opened.gate] += opened.closed;
     note("gate-opened",
          fmt::format("gate of {} held for {:.0f} ms, opened", name, to_millis(opened.closed)), now);
   }
@@ -275,6 +286,10 @@ void Sharing::tick(Instant now) {
     session->read_counters(now);
     tick.readings[id] = session->counters().take();
   }
+  account_estimates();
+  log_shares(last_look_, now);
+  look_at_gates(last_look_, now);
+  last_look_ = now;
   run(tick, now);
   if (now >= next_tick_) next_tick_ = now + kTick;
 }

@@ -6,6 +6,7 @@
 //   renew (250 ms) ──► leases of 1 s: a daemon that stops leaves nobody waiting
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "engine/client/client.h"
 #include "engine/client/status.h"
 #include "engine/daemon/gates.h"
+#include "engine/daemon/gpu_time.h"
 #include "engine/daemon/ring.h"
 #include "engine/daemon/session.h"
 #include "engine/policy/policy.h"
@@ -61,7 +63,10 @@ struct SharingOptions {
   Decider decider;
   client::SlicesState slices = client::SlicesState::kUnproven;
   std::string slices_why;
-  bool use_slices = false;  ///< set them, whatever is proven (never under MPS)
+  bool use_slices = false;         ///< set them, whatever is proven (never under MPS)
+  bool switches = false;           ///< context switches are read (take_switches() is called)
+  std::string switches_why;        ///< why not
+  bool switches_name_all = false;  ///< processes of all users have their names in them
 };
 
 /// State of a workload as operators see it.
@@ -72,6 +77,12 @@ struct WorkloadRecord {
   Totals ended;  ///< of sessions that are gone
   uint64_t ended_peak_bytes = 0;
   uint64_t turns = 0;
+  Nanos gpu_time{};           ///< from the best source that there was
+  Nanos estimated_seen{};     ///< of its sessions' estimates, what accounting has taken in
+  Nanos estimated_settled{};  ///< what was so at the end of the last second
+  Nanos estimated_logged{};   ///< what is in the log of slices
+  Nanos gate_opened_late{};   ///< how long its gate was closed until the daemon opened it
+  Nanos waited{};             ///< of sessions that are gone
   std::map<size_t, client::Reason> reasons;  ///< by kind of change
   ParkState parking = ParkState::kRunning;
   uint64_t left_at = 0;  ///< leaves_ at its last session's end; 0: it has sessions
@@ -130,8 +141,18 @@ class Sharing {
   /// Opens what its streams wait for (until it runs again), and its own gate.
   void set_parking(const std::string& key, ParkState state);
 
-  /// NVML's utilisation of processes by PID, for the next status().
-  void set_utilization(std::map<int, double> by_pid) { utilization_ = std::move(by_pid); }
+  // --- accounting (sharing_accounting.cc) ---
+  /// What the driver recorded of context switches, in order.
+  void take_switches(const std::vector<gpu::SwitchBatch>& batches);
+  /// There will be no more of it.
+  void lose_switches(const std::string& why, Instant now);
+  /// A process of a workload that holds the GPU, as far as is known; it may be gone meanwhile.
+  std::optional<int> gpu_holder() const { return held_.holder(); }
+  void gpu_holder_gone(Instant now);
+  /// Ends a second of accounting: NVML's utilisation of processes by PID, and of the GPU (0..1).
+  void set_utilization(std::map<int, double> by_pid, std::optional<double> of_gpu, Instant now);
+  /// Who had the GPU when. Errors (usage): a workload that nobody knows. "" means all.
+  Result<client::Slices> slices(const std::string& key, uint64_t since) const;
 
  private:
   void run(const policy::Event& event, Instant now);
@@ -145,6 +166,21 @@ class Sharing {
                                          Instant now) const;
   std::vector<client::Figure> figures(const std::string& key, const WorkloadRecord& record) const;
   std::vector<client::GateStatus> gate_statuses(Instant now) const;
+  // --- accounting ---
+  bool switches_usable() const;
+  std::string gpu_time_why() const;
+  std::vector<client::Figure> gpu_figures() const;
+  std::optional<double> accounting_error() const;
+  void account_estimates();
+  void settle(std::optional<double> utilization, Instant now);
+  void settle_held(std::optional<double> utilization);
+  void check_conservation(Instant now);
+  void log_runs(const std::vector<HeldRun>& runs);
+  void log_slice(const Session& session, const char* what, Instant begin, Instant end, Nanos held,
+                 client::Label label);
+  void log_shares(Instant begin, Instant now);
+  void look_at_gates(Instant begin, Instant now);
+  void book_turn(Session& session, Instant now);
 
   SharingOptions options_;
   GatePages* pages_;
@@ -159,7 +195,20 @@ class Sharing {
   std::vector<policy::SessionId> sent_away_;
   Ring<client::TraceEntry> trace_{4096};
   Ring<client::DaemonEvent> events_{1024};
+  Ring<client::SliceEntry> slices_{32768};
   std::map<int, double> utilization_;
+  HeldTime held_;
+  bool measuring_ = false;  ///< this second's GPU times come from held_
+  TimeSums sums_;
+  TimeSums settled_;  ///< as the last second ended
+  Conservation conservation_;
+  bool unconserved_ = false;
+  bool idle_measured_ = false;
+  Instant settled_at_;
+  Instant switches_read_;     ///< when the last reading of context switches was made
+  Instant switches_settled_;  ///< the one that the last settled second ended with
+  Instant last_look_;         ///< at gates, for waits
+  std::array<Nanos, wire::kMaxGates> opened_late_{};  ///< since the last look
   Instant next_tick_;
   Instant next_renewal_;
   uint64_t leaves_ = 0;

@@ -81,12 +81,14 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
   std::optional<double> linger_us;
   std::vector<double> bursts;
   std::optional<double> utilization;
+  Nanos waited = kept.waited;
   for (const Session* session : sessions_of(key)) {
     const CounterReader& counters = session->counters();
     totals += counters.totals();
     memory += counters.memory_bytes();
     peak += counters.memory_peak_bytes();
     slice_us += session->orders().slice_us;
+    waited += session->book().waits.total();
     if (counters.totals().bursts > 0) {
       linger_us = std::max(linger_us.value_or(0), double{1} * counters.linger_us());
     }
@@ -98,27 +100,41 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
   const auto count = [](const char* name, uint64_t value) {
     return Figure{name, static_cast<double>(value), Label::kMeasured};
   };
-  return {{"gpu_seconds", to_seconds(totals.gpu_time), Label::kEstimated},
-          {"gpu_utilization", utilization, Label::kMeasured},
-          {"slice_us", static_cast<double>(slice_us), Label::kGranted},
-          count("launches", totals.launches),
-          count("graph_launches", totals.graph_launches),
-          count("copies", totals.copies),
-          count("synchronisations", totals.synchronisations),
-          count("gate_waits", totals.gate_waits),
-          count("bursts", totals.bursts),
-          count("gate_closures", totals.gate_closures),
-          count("holds", totals.holds),
-          {"linger_us", linger_us, Label::kMeasured},
-          {"burst_p50_us", percentile(bursts, 0.5), Label::kMeasured},
-          {"burst_p99_us", percentile(bursts, 0.99), Label::kMeasured},
-          count("preemptions", totals.preemptions),
-          count("slice_sets", totals.slice_sets),
-          count("slice_errors", totals.slice_errors),
-          {"turns", static_cast<double>(kept.turns), Label::kGranted},
-          count("memory_bytes", memory),
-          count("memory_peak_bytes", std::max(peak, kept.ended_peak_bytes)),
-          count("refusals", totals.refusals)};
+  const auto seconds = [](const char* name, Nanos time, Label label) {
+    return Figure{name, to_seconds(time), label};
+  };
+  const HeldTime::Counts held = held_.counts(key);
+  const auto if_measuring = [this](std::optional<double> value) {
+    return measuring_ ? value : std::nullopt;
+  };
+  std::optional<double> longest_wait_us;
+  if (held.longest_wait) longest_wait_us = to_micros(*held.longest_wait);
+  return {
+      seconds("gpu_seconds", kept.gpu_time, measuring_ ? Label::kMeasured : Label::kEstimated),
+      {"gpu_utilization", utilization, Label::kMeasured},
+      seconds("gpu_wait_seconds", waited, Label::kEstimated),
+      {"context_switches", if_measuring(static_cast<double>(held.runs)), Label::kMeasured},
+      {"longest_wait_us", if_measuring(longest_wait_us), Label::kMeasured},
+      {"slice_us", static_cast<double>(slice_us), Label::kGranted},
+      count("launches", totals.launches),
+      count("graph_launches", totals.graph_launches),
+      count("copies", totals.copies),
+      count("synchronisations", totals.synchronisations),
+      count("gate_waits", totals.gate_waits),
+      count("bursts", totals.bursts),
+      count("gate_closures", totals.gate_closures),
+      seconds("gate_closed_seconds", totals.gate_closed + kept.gate_opened_late, Label::kMeasured),
+      count("holds", totals.holds),
+      {"linger_us", linger_us, Label::kMeasured},
+      {"burst_p50_us", percentile(bursts, 0.5), Label::kMeasured},
+      {"burst_p99_us", percentile(bursts, 0.99), Label::kMeasured},
+      count("preemptions", totals.preemptions),
+      count("slice_sets", totals.slice_sets),
+      count("slice_errors", totals.slice_errors),
+      {"turns", static_cast<double>(kept.turns), Label::kGranted},
+      count("memory_bytes", memory),
+      count("memory_peak_bytes", std::max(peak, kept.ended_peak_bytes)),
+      count("refusals", totals.refusals)};
 }
 
 client::WorkloadStatus Sharing::workload_status(const std::string& key, const WorkloadRecord& kept,
@@ -171,6 +187,7 @@ std::vector<client::GateStatus> Sharing::gate_statuses(Instant now) const {
 
 client::DaemonStatus Sharing::status(Instant now) {
   for (const auto& [id, session] : sessions_) session->read_counters(now);
+  account_estimates();
   client::DaemonStatus status;
   status.gpu = options_.gpu;
   status.pid = getpid();
@@ -181,6 +198,9 @@ client::DaemonStatus Sharing::status(Instant now) {
   status.backend = state_.settings.backend.mps ? "mps" : "slices";
   status.slices = options_.slices;
   status.slices_why = options_.slices_why;
+  status.gpu_time = measuring_ ? Label::kMeasured : Label::kEstimated;
+  status.gpu_time_why = gpu_time_why();
+  status.figures = gpu_figures();
   status.settings = settings();
   status.gates = gate_statuses(now);
   for (const auto& [key, kept] : records_) {

@@ -3,7 +3,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -14,7 +16,9 @@
 namespace corun::daemon {
 
 namespace {
-constexpr Nanos kPeriod = std::chrono::seconds(1);
+// NVML's figure is of the last 1/6 s, by product: a reading is the mean of several.
+constexpr Nanos kPeriod = std::chrono::milliseconds(200);
+constexpr int kPeriods = 5;
 constexpr Nanos kForLong = std::chrono::hours(1);
 }  // namespace
 
@@ -22,9 +26,7 @@ Utilization::Utilization(std::string gpu_uuid, uint64_t memory_bytes)
     : uuid_(std::move(gpu_uuid)),
       memory_bytes_(memory_bytes),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (wake_ && gpu::PidView::of_this_process().host_namespace) {
-    thread_ = std::jthread([this] { run(); });
-  }
+  if (wake_) thread_ = std::jthread([this] { run(); });
 }
 
 Utilization::~Utilization() {
@@ -39,9 +41,9 @@ void Utilization::set_wanted(bool wanted) {
   [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
 }
 
-std::map<int, double> Utilization::take() const {
+Utilization::Reading Utilization::take() const {
   const std::lock_guard lock(mutex_);
-  return by_pid_;
+  return reading_;
 }
 
 void Utilization::run() {
@@ -49,24 +51,35 @@ void Utilization::run() {
   if (!nvml) return log::debug("no utilisation: {}", nvml.error().text());
   const auto device = (*nvml)->device_by_uuid(uuid_);
   if (!device) return log::debug("no utilisation: {}", device.error().text());
+  const bool sees_processes = gpu::PidView::of_this_process().host_namespace;
   gpu::ProcessList list(**nvml, *device, memory_bytes_);
-  while (!stop_) {
-    std::map<int, double> fresh;
-    if (wanted_) {
-      if (const auto processes = list.read()) {
+  double sum = 0;
+  int count = 0;
+  for (int period = 0; !stop_; ++period) {
+    const auto rates = wanted_ ? gpu::Nvml::read<nvml::Utilization>(
+                                     (*nvml)->nvmlDeviceGetUtilizationRates, *device)
+                               : std::nullopt;
+    if (rates) {
+      sum += std::min(1.0, rates->gpu / 100.0);
+      ++count;
+    }
+    if (period % kPeriods == 0 || !wanted_) {
+      Reading fresh;
+      if (count > 0) fresh.of_gpu = std::exchange(sum, 0) / std::exchange(count, 0);
+      const auto processes =
+          wanted_ && sees_processes ? list.read() : Result(std::vector<GpuProcess>());
+      if (processes) {
         for (const GpuProcess& process : *processes) {
-          if (process.sm_utilization) fresh[process.pid] = *process.sm_utilization;
+          if (process.sm_utilization) fresh.by_pid[process.pid] = *process.sm_utilization;
         }
       }
-    }
-    {
       const std::lock_guard lock(mutex_);
-      by_pid_ = std::move(fresh);
+      reading_ = std::move(fresh);
     }
     const int fd = wake_.get();
     if (wait_readable({&fd, 1}, monotonic_now() + (wanted_ ? kPeriod : kForLong))[0]) {
-      uint64_t count = 0;
-      [[maybe_unused]] const ssize_t n = read(fd, &count, sizeof count);
+      uint64_t woken = 0;
+      [[maybe_unused]] const ssize_t n = read(fd, &woken, sizeof woken);
     }
   }
 }

@@ -1,11 +1,12 @@
-// NVML's utilisation of processes, read once a second on a thread of its own: the call may take
-// long, and the loop must not wait for it.
+// NVML's utilisation of the GPU and of its processes, read once a second on a thread of its own:
+// the call may take long, and the loop must not wait for it.
 #pragma once
 
 #include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -15,8 +16,13 @@ namespace corun::daemon {
 
 class Utilization {
  public:
-  /// Nothing is ever told where NVML does not know the GPU or this process does not see the host's
-  /// PIDs.
+  struct Reading {
+    std::map<int, double> by_pid;  ///< 0..1
+    std::optional<double> of_gpu;  ///< 0..1: share of time in which any kernel ran
+  };
+
+  /// Nothing is ever told where NVML does not know the GPU; of processes, where this one does not
+  /// see the host's PIDs.
   Utilization(std::string gpu_uuid, uint64_t memory_bytes);
   Utilization(const Utilization&) = delete;
   Utilization& operator=(const Utilization&) = delete;
@@ -24,8 +30,8 @@ class Utilization {
 
   /// Whether anybody is there to be looked at; without, the thread sleeps.
   void set_wanted(bool wanted);
-  /// 0..1 by PID, as of the last reading.
-  std::map<int, double> take() const;
+  /// The last reading.
+  Reading take() const;
 
  private:
   void run();
@@ -36,7 +42,7 @@ class Utilization {
   std::atomic<bool> wanted_{false};
   std::atomic<bool> stop_{false};
   mutable std::mutex mutex_;
-  std::map<int, double> by_pid_;  ///< guarded by mutex_
+  Reading reading_;  ///< guarded by mutex_
   std::jthread thread_;
 };
 

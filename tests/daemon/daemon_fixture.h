@@ -100,11 +100,12 @@ class DaemonTest : public ::testing::Test {
                     "--run-dir",
                     run_dir_.path().string(),
                     "--slices",
-                    "no",
+                    slices,
                     "--ready-fd",
                     "1"};
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
     options.set_env = Node::shared().environment();
+    if (device_files) options.set_env["LD_PRELOAD"] = kSimgpu + "/libsimdev.so";
     options.err = Stream::file(run_dir_.path() / "log");
     return options;
   }
@@ -149,6 +150,10 @@ class DaemonTest : public ::testing::Test {
     }
     return false;
   }
+
+  // Of the next start().
+  std::string slices = "no";
+  bool device_files = false;  ///< it can reach the simulated GPU's
 
   TemporaryFolder run_dir_;
   std::unique_ptr<Child> daemon_;

@@ -93,6 +93,8 @@ TEST(Requests, WrongOnesAreOneLineThatNamesTheFault) {
       {R"({"op":"settings","linger_us":4294967296})", "key 'linger_us': too large"},
       {R"({"op":"settings","linger_us":-1})", "key 'linger_us'"},
       {R"({"op":"trace","since":-1})", "key 'since'"},
+      {R"({"op":"slices","since":"1"})", "slices: key 'since'"},
+      {R"({"op":"slices","until":1})", "unknown key 'until'"},
       {R"({"op":"park"})", "missing key 'workload'"},
   };
   for (const auto& [line, why] : table) {
@@ -107,6 +109,7 @@ TEST(Requests, WrongOnesAreOneLineThatNamesTheFault) {
 TEST(Requests, OnlySomeChangeAnything) {
   EXPECT_FALSE(changes_something(*parse_request(R"({"op":"status"})")));
   EXPECT_FALSE(changes_something(*parse_request(R"({"op":"settings"})")));
+  EXPECT_FALSE(changes_something(*parse_request(R"({"op":"slices","workload":"a","since":3})")));
   EXPECT_TRUE(changes_something(*parse_request(R"({"op":"settings","policy":"fair"})")));
   EXPECT_TRUE(changes_something(*parse_request(R"({"op":"resume","workload":"a"})")));
   EXPECT_TRUE(changes_something(*parse_request(R"({"op":"shutdown"})")));
@@ -138,12 +141,14 @@ TEST_F(Counters, NeverGoBack) {
 
 TEST_F(Counters, AreBoundedByWhatCanBe) {
   page.counters.gpu_estimated_ns = ~uint64_t{0};
+  page.counters.gate_closed_ns = ~uint64_t{0};
   page.counters.memory_bytes = ~uint64_t{0};
   page.counters.memory_peak_bytes = ~uint64_t{0};
   page.counters.contexts = ~0U;
   page.counters.heartbeat_ns = ~uint64_t{0};
   read(std::chrono::seconds(2));
   EXPECT_EQ(reader.totals().gpu_time, std::chrono::seconds(2));
+  EXPECT_EQ(reader.totals().gate_closed, std::chrono::seconds(2));
   EXPECT_EQ(reader.memory_bytes(), 1000U);
   EXPECT_EQ(reader.memory_peak_bytes(), 1000U);
   EXPECT_LE(reader.take().contexts, 256U);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <memory>
 #include <utility>
@@ -53,6 +54,9 @@ class SharingTest : public ::testing::Test {
     if (persistent.settings.quantum == Nanos(0)) persistent.settings = policy::default_settings();
     options.persistent = std::move(persistent);
     options.slices_why = "not measured here";
+    options.switches = switches;
+    options.switches_why = "not here";
+    options.switches_name_all = switches_name_all;
     options.decider = {[this](policy::State& state, const policy::Event& event, Instant) {
                          return script.decide(state, event);
                        },
@@ -68,9 +72,9 @@ class SharingTest : public ::testing::Test {
   }
   /// Joins and maps the page as the workload sees it.
   policy::SessionId join(const std::string& name, std::vector<policy::Action> actions = {},
-                         bool read_only = true) {
+                         bool read_only = true, int pid = 77) {
     script.next = std::move(actions);
-    auto welcome = sharing->join({kUser, 77}, ask(name, read_only), true, now);
+    auto welcome = sharing->join({kUser, pid}, ask(name, read_only), true, now);
     EXPECT_TRUE(welcome);
     descriptors = std::move(welcome->descriptors);
     void* memory = mmap(nullptr, wire::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -97,6 +101,8 @@ class SharingTest : public ::testing::Test {
 
   Instant now{5'000'000'000};
   Script script;
+  bool switches = false;  ///< after the next restart(): context switches are read
+  bool switches_name_all = true;
   GatePages gates = GatePages::create().value();
   std::unique_ptr<Sharing> sharing;
   std::vector<Fd> descriptors;  ///< of the last join

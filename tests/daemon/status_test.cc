@@ -110,6 +110,21 @@ TEST_F(StatusTest, TraceOfOneWorkloadFromANumberOn) {
   EXPECT_TRUE(sharing->trace("1000/server", rest.next)->entries.empty());
 }
 
+TEST_F(StatusTest, WhoseSlicesTheyWereIsToldToThoseWhoMayKnow) {
+  decide({{policy::SetTurn{2, false}, "its turn is over"}});
+  const std::string all = R"({"op":"slices"})";
+  const std::string of_train = R"({"op":"slices","workload":"1000/train"})";
+  for (const uid_t user : {uid_t{0}, kUser}) {
+    EXPECT_NE(answer(user, all).find(R"("workload":"1000/train")"), std::string::npos) << user;
+    EXPECT_NE(answer(user, of_train).find(R"("what":"turn")"), std::string::npos) << user;
+  }
+  const std::string to_others = answer(kUser + 1, all);
+  EXPECT_NE(to_others.find(R"("what":"turn")"), std::string::npos) << to_others;
+  EXPECT_NE(to_others.find(R"("workload":null)"), std::string::npos) << to_others;
+  EXPECT_EQ(to_others.find("1000/"), std::string::npos) << to_others;
+  EXPECT_NE(answer(kUser + 1, of_train).find("may not see"), std::string::npos);
+}
+
 TEST_F(StatusTest, SlicesAreNeverCalledProvenUnlessTheyWereMeasured) {
   EXPECT_EQ(sharing->status(now).slices, client::SlicesState::kUnproven);
   sharing->set_slices(client::SlicesState::kProven, "75.1 : 24.9", true, now);
