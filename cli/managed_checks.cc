@@ -1,6 +1,7 @@
 #include "cli/managed_checks.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include "core/environment.h"
 #include "core/json_fields.h"
 #include "core/process.h"
+#include "gpu/switch_buffer.h"
 #include "modes/engine_files.h"
 
 namespace corun::cli {
@@ -102,12 +104,43 @@ Finding slices_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
   return finding;
 }
 
-Finding daemon_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
-  Finding finding{fmt::format("gpu{}.corund", gpu.info.index), Level::kNote, "", ""};
+const modes::RunningDaemon* daemon_of(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
   const auto daemon = std::find_if(
       facts.daemons.begin(), facts.daemons.end(),
       [&](const auto& candidate) { return candidate.status.gpu.uuid == gpu.info.uuid; });
-  if (daemon == facts.daemons.end()) {
+  return daemon == facts.daemons.end() ? nullptr : &*daemon;
+}
+
+/// A daemon that runs knows best: under MPS it does not read them.
+Finding switches_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
+  Finding finding{fmt::format("gpu{}.switches", gpu.info.index), Level::kOk, "", ""};
+  const modes::RunningDaemon* daemon = daemon_of(gpu, facts);
+  const auto tried = facts.switches.find(gpu.info.uuid);
+  std::string why = "was not looked at";
+  if (daemon != nullptr) {
+    if (daemon->status.gpu_time == client::Label::kMeasured) {
+      finding.text = "corund measures GPU time by the driver's record of context switches";
+      return finding;
+    }
+    why = daemon->status.gpu_time_why;
+  } else if (tried != facts.switches.end()) {
+    if (tried->second) {
+      finding.text = "the driver tells its context switches, by which corund measures GPU time";
+      if (!facts.root) finding.text += "; processes of other users have names for root only";
+      return finding;
+    }
+    why = tried->second.error().what;
+    finding.fix = tried->second.error().todo;
+  }
+  finding.level = Level::kNote;
+  finding.text = "GPU time is estimated: " + why;
+  return finding;
+}
+
+Finding daemon_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
+  Finding finding{fmt::format("gpu{}.corund", gpu.info.index), Level::kNote, "", ""};
+  const modes::RunningDaemon* daemon = daemon_of(gpu, facts);
+  if (daemon == nullptr) {
     finding.text = "no corund governs it; 'corun run' starts one for its own workloads";
     return finding;
   }
@@ -132,8 +165,12 @@ ManagedFacts collect_managed_facts(const gpu::NodeFacts& node) {
     facts.missing = files.error();
   }
   facts.daemons = modes::running_daemons();
+  facts.root = geteuid() == 0;
   for (const gpu::GpuFacts& gpu : node.gpus) {
     if (auto slices = measured_slices(gpu.info)) facts.slices[gpu.info.uuid] = std::move(*slices);
+    if (daemon_of(gpu, facts) != nullptr) continue;
+    const auto buffer = gpu::SwitchBuffer::open(gpu.info);
+    facts.switches[gpu.info.uuid] = buffer ? Status() : Status(buffer.error());
   }
   return facts;
 }
@@ -143,6 +180,7 @@ std::vector<Finding> managed_findings(const gpu::NodeFacts& node, const ManagedF
   for (const gpu::GpuFacts& gpu : node.gpus) {
     findings.push_back(gate_finding(node, gpu));
     findings.push_back(slices_finding(gpu, facts));
+    findings.push_back(switches_finding(gpu, facts));
     findings.push_back(daemon_finding(gpu, facts));
   }
   return findings;

@@ -21,13 +21,15 @@ struct ManagedFacts {
     client::SlicesState state = client::SlicesState::kUnproven;
     std::string why;
   };
-  std::map<std::string, Slices> slices;  ///< by UUID: what corund measured here before
+  std::map<std::string, Slices> slices;    ///< by UUID: what corund measured here before
+  std::map<std::string, Status> switches;  ///< by UUID: whether context switches can be read
+  bool root = false;
 };
 
 /// Starts one short program with libcorun.so preloaded; changes nothing.
 ManagedFacts collect_managed_facts(const gpu::NodeFacts& node);
 
-/// "managed-library", "gpuN.gate", "gpuN.slices", "gpuN.corund"; pure.
+/// "managed-library", "gpuN.gate", "gpuN.slices", "gpuN.switches", "gpuN.corund"; pure.
 std::vector<gpu::Finding> managed_findings(const gpu::NodeFacts& node, const ManagedFacts& facts);
 
 }  // namespace corun::cli

@@ -86,12 +86,39 @@ TEST(Doctor, ManagedSharingReadsLikeThis) {
   daemon.status.version = "0.1.0";
   daemon.status.pid = 4242;
   daemon.status.settings.policy = "priority";
+  daemon.status.gpu_time = client::Label::kMeasured;
   facts.daemons = {daemon};
   expect_golden("doctor-managed", to_text({{}, managed_findings(node, facts)}));
   node.driver.stream_memory_ops = false;
   facts = {};
   facts.missing = unsupported("libcorun.so is missing beside corun", "build everything");
+  facts.switches[h100().uuid] =
+      unsupported("cannot open /dev/nvidiactl: No such file or directory");
   expect_golden("doctor-unmanaged", to_text({{}, managed_findings(node, facts)}));
+}
+
+TEST(Doctor, ContextSwitchesAreReadableOrNotForAReason) {
+  const gpu::NodeFacts node = imperfect_node();
+  const auto finding = [&node](const ManagedFacts& facts) {
+    for (auto& one : managed_findings(node, facts)) {
+      if (one.id == "gpu0.switches") return one;
+    }
+    return gpu::Finding{};
+  };
+  ManagedFacts facts;
+  facts.switches[h100().uuid] = Status();
+  facts.root = true;
+  EXPECT_EQ(finding(facts).level, gpu::Finding::Level::kOk);
+  EXPECT_EQ(finding(facts).text.find("root"), std::string::npos);
+  facts.root = false;
+  EXPECT_NE(finding(facts).text.find("for root only"), std::string::npos);
+  modes::RunningDaemon daemon;
+  daemon.status.gpu.uuid = h100().uuid;
+  daemon.status.gpu_time_why = "clients of MPS share one context on the GPU";
+  facts.daemons = {daemon};
+  EXPECT_EQ(finding(facts).level, gpu::Finding::Level::kNote);
+  EXPECT_EQ(finding(facts).text,
+            "GPU time is estimated: clients of MPS share one context on the GPU");
 }
 
 TEST(Doctor, NoLineIsLongerThanAHundredColumns) {
