@@ -61,6 +61,16 @@ Result<modes::RunningDaemon> daemon_of(const std::string& workload, const std::s
                           : fmt::format("there are {}", fmt::join(names, ", ")));
 }
 
+Result<modes::RunningDaemon> only_daemon(const std::string& run_dir) {
+  CORUN_ASSIGN(std::vector<modes::RunningDaemon> daemons, require_daemons(run_dir));
+  if (daemons.size() == 1) return std::move(daemons.front());
+  std::vector<std::string> dirs;
+  for (const auto& daemon : daemons) dirs.push_back(daemon.run_dir.string());
+  return usage_error(
+      fmt::format("{} daemons run here", daemons.size()),
+      fmt::format("name a workload, or one of {} with --run-dir", fmt::join(dirs, ", ")));
+}
+
 Result<client::Client> connect_to(const modes::RunningDaemon& daemon) {
   return client::Client::connect(daemon.run_dir, daemon.status.gpu.uuid);
 }

@@ -19,6 +19,9 @@ bool is_named(const client::WorkloadStatus& workload, const std::string& name);
 /// The daemon that knows this workload ("NAME" or "UID/NAME"). Errors (usage): none does, naming
 /// those that there are; (unsupported): no daemon runs.
 Result<modes::RunningDaemon> daemon_of(const std::string& workload, const std::string& run_dir);
+/// The only one that runs here, or in `run_dir`. Errors (usage): there are several; (unsupported):
+/// none runs.
+Result<modes::RunningDaemon> only_daemon(const std::string& run_dir);
 Result<client::Client> connect_to(const modes::RunningDaemon& daemon);
 
 }  // namespace corun::cli

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "engine/client/slices.h"
 #include "engine/client/status.h"
 
 namespace corun::cli {
@@ -19,5 +20,10 @@ std::string status_text(const client::DaemonStatus& status, const StatusTextOpti
 
 /// One line a decision, oldest first, with its age at `now`.
 std::string trace_text(std::span<const client::TraceEntry> entries, Instant now);
+
+/// One line a stretch of time, with the age of its begin at `now`. Workloads of the daemon's own
+/// user have their name alone.
+std::string slices_text(std::span<const client::SliceEntry> entries, uint32_t daemons_user,
+                        Instant now);
 
 }  // namespace corun::cli

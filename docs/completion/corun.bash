@@ -20,17 +20,18 @@ _corun() {
       return
     fi
   done
-  case "$before" in
-    --class) COMPREPLY=($(compgen -W "latency-critical normal best-effort" -- "$word")); return ;;
-    --gpu) COMPREPLY=($(compgen -W "auto real simulated" -- "$word")); return ;;
-    --policy) COMPREPLY=($(compgen -W "priority fair quota deadline rotate" -- "$word")); return ;;
-    --slices) COMPREPLY=($(compgen -W "auto yes no" -- "$word")); return ;;
-    --start-daemon) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
-    --gate-with-slices) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
-    --learn-linger) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
-    --hold) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
-    --mode) COMPREPLY=($(compgen -W "all exclusive time-slicing mps mps-priority managed managed-mps" -- "$word")); return ;;
-    --out|--resume|--run-dir) COMPREPLY=($(compgen -d -- "$word")); return ;;
+  case "$verb:$before" in
+    trace:--slices) ;;
+    *:--class) COMPREPLY=($(compgen -W "latency-critical normal best-effort" -- "$word")); return ;;
+    *:--gpu) COMPREPLY=($(compgen -W "auto real simulated" -- "$word")); return ;;
+    *:--policy) COMPREPLY=($(compgen -W "priority fair quota deadline rotate" -- "$word")); return ;;
+    *:--slices) COMPREPLY=($(compgen -W "auto yes no" -- "$word")); return ;;
+    *:--start-daemon) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
+    *:--gate-with-slices) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
+    *:--learn-linger) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
+    *:--hold) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
+    *:--mode) COMPREPLY=($(compgen -W "all exclusive time-slicing mps mps-priority managed managed-mps" -- "$word")); return ;;
+    *:--out|*:--resume|*:--run-dir) COMPREPLY=($(compgen -d -- "$word")); return ;;
   esac
   case "$verb" in
     doctor) words="--gpu --json --help" ;;
@@ -38,7 +39,7 @@ _corun() {
     report) words="--json --out --help" ;;
     run) words="--class --device --gpu --latency-target --linger-us --memory --mode --name --policy --quantum --slices --start-daemon --weight --help" ;;
     status) words="--json --run-dir --why --help" ;;
-    trace) words="--follow --json --run-dir --help" ;;
+    trace) words="--follow --json --run-dir --slices --help" ;;
     set) words="--class --json --latency-target --max-share --memory --min-share --run-dir --weight --help" ;;
     settings) words="--device --gate-with-slices --hold --json --learn-linger --linger-us --max-burst --policy --preempted-slice-us --quantum --quota-window --run-dir --wait-every-us --help" ;;
     park) words="--run-dir --help" ;;

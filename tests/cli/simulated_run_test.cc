@@ -208,6 +208,27 @@ TEST_F(SimulatedRun, SetAndSettingsChangeWhatIsInForce) {
   EXPECT_TRUE(train.wait(kPatience));
 }
 
+TEST_F(SimulatedRun, WhoHadTheGpuWhenIsMeasured) {
+  Process& a = started(corun({"run", "--gpu", "simulated", "--name", "busy", "--",
+                              CORUN_BINARY_DIR "/bin/corun-synthetic", "notebook", "--think", "1ms",
+                              "--duration", "60s"}));
+  CommandOutput slices;
+  EXPECT_TRUE(eventually([&] {
+    slices = ran({"trace", "--slices", "--json"});
+    return slices.out.find(R"("what":"run")") != std::string::npos;
+  })) << slices.out
+      << slices.err;
+  const std::string last = slices.out.substr(slices.out.rfind('\n', slices.out.size() - 2) + 1);
+  const auto entry = parse_json(last, "slice");
+  ASSERT_TRUE(entry) << last;
+  EXPECT_THAT((*entry)["workload"].get<std::string>(), testing::EndsWith("/busy"));
+  EXPECT_EQ((*entry)["label"], "measured");
+  EXPECT_THAT(ran({"trace", "--slices", "busy"}).out, HasSubstr("busy: had the GPU for"));
+  EXPECT_THAT(ran({"status"}).out, HasSubstr("GPU time is measured: "));
+  kill(a.pid(), SIGTERM);
+  EXPECT_TRUE(a.wait(kPatience));
+}
+
 TEST_F(SimulatedRun, WithoutADaemonTheClientsSayWhatToDo) {
   for (const char* verb : {"status", "trace", "park", "resume", "set", "settings"}) {
     std::vector<std::string> arguments{verb};

@@ -71,8 +71,20 @@ client::DaemonStatus daemon() {
   return status;
 }
 
-TEST(StatusText, TwoWorkloadsReadLikeThis) {
+client::DaemonStatus measuring_daemon() {
   client::DaemonStatus status = daemon();
+  status.gpu_time = Label::kMeasured;
+  status.gpu_time_why = "the driver's record of context switches";
+  status.figures = {{"wall_seconds", 300, Label::kMeasured},
+                    {"gpu_seconds", 291.3, Label::kMeasured},
+                    {"switching_seconds", 2.7, Label::kMeasured},
+                    {"idle_seconds", 6, Label::kMeasured},
+                    {"accounting_error", 0.0004, Label::kMeasured}};
+  return status;
+}
+
+TEST(StatusText, TwoWorkloadsReadLikeThis) {
+  client::DaemonStatus status = measuring_daemon();
   status.workloads = {server(), trainer()};
   expect_golden("status", status_text(status, {}));
   expect_golden("status-why", status_text(status, {.why = true}));
@@ -91,9 +103,24 @@ TEST(StatusText, ADaemonWithoutWorkloadsSaysHowToStartOne) {
   status.gpu.simulated = true;
   status.slices = client::SlicesState::kUnproven;
   status.slices_why = "";
+  status.gpu_time_why = "cannot open /dev/nvidiactl: No such file or directory";
   status.watchdog = false;
   status.gates = {{0, std::nullopt, "1000/serve", false, 0, 3}};
   expect_golden("status-empty", status_text(status, {}));
+}
+
+TEST(StatusText, MeasuredTimeThatDoesNotAddUpIsAWarning) {
+  client::DaemonStatus status = measuring_daemon();
+  const auto warns = [&status](double error) {
+    status.figures.back().value = error;
+    return status_text(status, {}).find("add up to") != std::string::npos;
+  };
+  EXPECT_FALSE(warns(0.02));
+  EXPECT_TRUE(warns(0.021));
+  EXPECT_TRUE(warns(-0.021));
+  EXPECT_NE(status_text(status, {}).find("97.9 % of the wall time"), std::string::npos);
+  status.figures.back().label = Label::kEstimated;
+  EXPECT_FALSE(warns(-0.5)) << "estimates need not add up";
 }
 
 TEST(StatusText, NoLineIsLongerThanAHundredColumns) {
@@ -113,6 +140,30 @@ TEST(TraceText, DecisionsHaveTheirAgeAndTheirReason) {
        "latency-critical, beside 1 that can wait"},
       {2, 3'500'000'000, 7, "serve", "gate 0", "the first free one"}};
   expect_golden("trace", trace_text(entries, Instant{4'000'000'000}));
+}
+
+TEST(TraceText, SlicesSayWhoHadTheGpuAndHowThatIsKnown) {
+  using std::chrono::milliseconds;
+  const auto entry = [](int64_t begin_ms, int64_t end_ms, const char* workload, int pid,
+                        const char* what, double seconds, Label label) {
+    return client::SliceEntry{0,
+                              Nanos(milliseconds(begin_ms)).count(),
+                              Nanos(milliseconds(end_ms)).count(),
+                              workload,
+                              pid,
+                              what,
+                              seconds,
+                              label};
+  };
+  const std::vector<client::SliceEntry> entries{
+      entry(1000, 1002, "1000/serve", 71, "run", 0.002, Label::kMeasured),
+      entry(1002, 1003, "1001/train", 72, "run", 0.001, Label::kMeasured),
+      entry(1003, 1004, "", 99, "run", 0.001, Label::kMeasured),
+      entry(1004, 1005, "", 0, "run", 0.001, Label::kMeasured),
+      entry(1100, 1200, "1000/serve", 71, "gate", 0.04, Label::kMeasured),
+      entry(1200, 1230, "1000/serve", 71, "turn", 0.03, Label::kGranted),
+      entry(1300, 1400, "1000/serve", 0, "share", 0.06, Label::kEstimated)};
+  expect_golden("trace-slices", slices_text(entries, 1000, Instant{4'000'000'000}));
 }
 
 }  // namespace

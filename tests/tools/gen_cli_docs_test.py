@@ -51,6 +51,8 @@ class GenCliDocs(unittest.TestCase):
         self.assertEqual(complete("corun", "st"), ["status"])
         self.assertEqual(complete("corun", "run", "--cl"), ["--class"])
         self.assertEqual(complete("corun", "run", "--class", "lat"), ["latency-critical"])
+        self.assertEqual(complete("corun", "bench", "--slices", "a"), ["auto"])
+        self.assertEqual(complete("corun", "trace", "--slices", "--fo"), ["--follow"])
 
 
 if __name__ == "__main__":
