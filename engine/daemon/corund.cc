@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "core/process.h"
+#include "core/resources.h"
 #include "core/signals.h"
 #include "engine/daemon/lock.h"
 #include "engine/daemon/parking.h"
@@ -35,11 +36,7 @@ constexpr Nanos kSelfTestPatience = std::chrono::seconds(12);
 
 /// Descriptors for many sessions, turns that are accurate to less than a millisecond.
 void ask_for_resources() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
+  allow_many_descriptors();
   prctl(PR_SET_TIMERSLACK, 1UL);
   if (setpriority(PRIO_PROCESS, 0, kPriority) != 0) {
     log::debug("no priority: {}", std::strerror(errno));

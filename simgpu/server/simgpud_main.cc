@@ -17,6 +17,7 @@
 #include "core/exit_code.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/resources.h"
 #include "simgpu/server/loop.h"
 
 namespace fs = std::filesystem;
@@ -99,14 +100,6 @@ Status tell_ready(const Options& options) {
     if (write(pipe.get(), "ready\n", 6) != 6) return failed("cannot write to --ready-fd");
   }
   return {};
-}
-
-/// A descriptor for each connection: as many as the system lets this process have.
-void allow_many_descriptors() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 Status run(const Options& options) {

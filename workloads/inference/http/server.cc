@@ -1,7 +1,6 @@
 #include "workloads/inference/http/server.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
@@ -10,6 +9,7 @@
 #include <thread>
 
 #include "core/log.h"
+#include "core/resources.h"
 #include "workloads/inference/http/connection.h"
 #include "workloads/inference/protocol/signature.h"
 
@@ -26,13 +26,6 @@ constexpr Nanos kTick = std::chrono::milliseconds(100);
 /// After a connection that could not be accepted, for want of descriptors say.
 constexpr Nanos kAcceptPause = std::chrono::milliseconds(100);
 constexpr int kBacklog = 4096;
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /// One thread and its connections.
 class Worker {
@@ -182,7 +175,7 @@ HttpServer::HttpServer(std::unique_ptr<Threads> threads) : threads_(std::move(th
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& options,
                                                       const HttpHandler& handler,
                                                       HttpMetrics& metrics) {
-  raise_descriptor_limit();
+  allow_many_descriptors();
   auto threads = std::make_unique<Threads>(options, handler, metrics);
   CORUN_TRY(threads->listen());
   threads->accept();
