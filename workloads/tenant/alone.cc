@@ -31,7 +31,8 @@ class Latencies final : public MessageSink {
   std::string text() {
     std::sort(response_us_.begin(), response_us_.end());
     std::string line = fmt::format("latency     n {}", response_us_.size());
-    for (const auto& [name, p] : {std::pair{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}) {
+    for (const auto& [name, p] :
+         {std::pair{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}}) {
       const bool told = stats::supports_percentile(response_us_.size(), p);
       line += told ? fmt::format(", {} {:.4f} ms", name,
                                  stats::quantile_of_sorted(response_us_, p) * 1e-3)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <variant>
@@ -93,7 +94,7 @@ Status follow_commands(Workload& workload, RowWriter& rows) {
 Result<double> warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance) {
   const Instant end = monotonic_now() + limit;
   CORUN_TRY(workload.calibrate());
-  stats::SteadyState steady(3, tolerance);
+  stats::SteadyState steady(3, std::max(tolerance, workload.settle_tolerance()));
   do {
     CORUN_ASSIGN(const WarmFigures figures, workload.warm(window));
     if (!figures.settling || steady.add(*figures.settling)) return figures.rate;

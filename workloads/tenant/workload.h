@@ -45,6 +45,8 @@ class Workload {
   virtual Status initialise() = 0;
   /// Fits the work to the asked durations on this GPU. Errors (usage): they cannot be reached.
   virtual Status calibrate() = 0;
+  /// The least tolerance of the warm-up (core/row_message.h). Whoever raises it says so in a note.
+  virtual double settle_tolerance() const { return 0; }
   /// Works for about `length`, back to back.
   virtual Result<WarmFigures> warm(Nanos length) = 0;
   /// Called before window.start; works from then on until window.end(), and returns when all work
