@@ -62,6 +62,15 @@ TEST(RequestReader, AChunkedBodyIsOneBody) {
   EXPECT_EQ(reader.take().body, "abcde");
 }
 
+TEST(RequestReader, ABodyWithoutAChunkMayComeByteByByte) {
+  RequestReader reader(kLimits);
+  const std::string bytes = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (size_t i = 0; i + 1 < bytes.size(); ++i) {
+    ASSERT_EQ(reader.add(bytes.substr(i, 1)), RequestReader::News(State::kPartial)) << i;
+  }
+  EXPECT_EQ(reader.add("\n"), RequestReader::News(State::kComplete));
+}
+
 struct Bad {
   const char* name;
   std::string bytes;

@@ -21,6 +21,11 @@ struct RequestReader::Parser {
 
 namespace {
 
+/// Beast asserts that what it has left over of the last chunk has grown to at least so many bytes
+/// (basic_parser::parse_chunk_header). No chunk needs fewer up to the end of the message:
+/// "0\r\n\r\n".
+constexpr size_t kLeastOfLastChunk = 5;
+
 BadRequest bad_request(const beast::error_code& error, const RequestLimits& limits) {
   if (error == http::error::body_limit) {
     return {413, "the body is larger than " + std::to_string(limits.body_bytes) + " bytes"};
@@ -42,6 +47,9 @@ RequestReader::~RequestReader() = default;
 RequestReader::News RequestReader::add(std::string_view bytes) {
   if (kept_.empty()) return parse(bytes);
   kept_ += bytes;
+  if (parser_ && parser_->parser.chunked() && kept_.size() < kLeastOfLastChunk) {
+    return State::kPartial;
+  }
   const std::string all = std::exchange(kept_, {});
   return parse(all);
 }
