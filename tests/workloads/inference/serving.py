@@ -103,3 +103,41 @@ class SimulatedNode:
                 raise AssertionError("the simulated node does not start")
             time.sleep(0.005)
         self.env = os.environ | {"CORUN_DRIVER_DIR": str(simgpu), "CORUN_SIM_NODE": folder.name}
+
+
+class Harness:
+    """Two FIFOs, as corun has them; `env` is for the workload."""
+
+    def __init__(self, test, env=None):
+        folder = tempfile.TemporaryDirectory()
+        test.addCleanup(folder.cleanup)
+        ends = [os.path.join(folder.name, name) for name in ("rows", "control")]
+        for path in ends:
+            os.mkfifo(path)
+        self.rows = os.fdopen(os.open(ends[0], os.O_RDWR), encoding="utf-8")
+        self.control = os.fdopen(os.open(ends[1], os.O_RDWR), "w", buffering=1)
+        test.addCleanup(self.rows.close)
+        test.addCleanup(self.control.close)
+        self.env = (env or os.environ) | {"CORUN_ROWS": ends[0], "CORUN_CONTROL": ends[1]}
+
+    def send(self, **command):
+        self.control.write(json.dumps(command) + "\n")
+
+    def until(self, kind):
+        """All messages up to the first of this type, which is the last one."""
+        messages = []
+        for line in self.rows:
+            messages.append(json.loads(line))
+            if messages[-1]["type"] == kind:
+                return messages
+            if messages[-1]["type"] == "error":
+                raise AssertionError(messages[-1]["text"])
+        raise AssertionError("the rows ended")
+
+    def warm(self):
+        self.send(cmd="warm", max_s=PATIENCE_S, window_s=0.1, tolerance=1.0)
+        return self.until("ready")[-1]
+
+    def start(self, seconds, window=1, seed=7):
+        self.send(cmd="start", window=window, at_ns=time.monotonic_ns() + 50_000_000,
+                  seconds=seconds, seed=seed)

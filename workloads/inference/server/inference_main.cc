@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 
 #include "core/exit_code.h"
@@ -10,6 +11,8 @@
 #include "core/wait.h"
 #include "workloads/inference/server/front_end.h"
 #include "workloads/inference/server/options.h"
+#include "workloads/inference/server/server_workload.h"
+#include "workloads/tenant/session.h"
 
 namespace corun::inference {
 namespace {
@@ -23,19 +26,30 @@ void wait_for_signal(const InterruptGuard& guard) {
 }
 
 /// Errors (failed): requests still waited when `limit` was over, or the user was in a hurry.
-Status drain(Service& service, const InterruptGuard& guard, Nanos limit) {
+Status drain(Service& service, const InterruptGuard* guard, Nanos limit) {
   const Instant give_up = monotonic_now() + limit;
   service.begin_drain();
   while (!service.drained(monotonic_now() + std::chrono::milliseconds(50))) {
-    if (guard.count() < 2 && monotonic_now() < give_up) continue;
+    const bool hurry = guard != nullptr && guard->count() > 1;
+    if (!hurry && monotonic_now() < give_up) continue;
     return failed(fmt::format("{} requests were not answered", service.unanswered()),
                   "allow more time with --drain");
   }
   return {};
 }
 
+Status end(Service& service, HttpServer* server, const InterruptGuard* guard, Nanos limit) {
+  if (Status drained = drain(service, guard, limit); !drained) {
+    // A model that works on cannot be stopped; nothing of it is to be kept.
+    log::error("{}", drained.error().text());
+    std::fflush(nullptr);
+    _exit(static_cast<int>(ExitCode::kFailed));
+  }
+  if (server != nullptr) server->stop(limit);
+  return {};
+}
+
 Status run(const ServerOptions& options) {
-  const InterruptGuard guard;
   const MonotonicClock clock;
   HttpMetrics metrics;
   Service service(clock);
@@ -47,21 +61,32 @@ Status run(const ServerOptions& options) {
   const HttpHandler handler = [&](HttpRequest request, std::shared_ptr<Exchange> exchange) {
     front_end.handle(std::move(request), std::move(exchange));
   };
-  // It listens while models are loaded: live, not ready.
-  CORUN_ASSIGN(const auto server, HttpServer::start(options.http, handler, metrics));
-  log::info("listening on {}:{}", options.http.address, server->port());
-  CORUN_TRY(service.start());
-  log::info("ready");
-  wait_for_signal(guard);
-  log::info("ending: {} requests are to be answered", service.unanswered());
-  if (Status drained = drain(service, guard, options.drain); !drained) {
-    // A model that works on cannot be stopped; nothing of it is to be kept.
-    log::error("{}", drained.error().text());
-    std::fflush(nullptr);
-    _exit(static_cast<int>(ExitCode::kFailed));
+  std::unique_ptr<HttpServer> server;
+  const auto start = [&]() -> Status {
+    // It listens while models are loaded: live, not ready.
+    CORUN_ASSIGN(server, HttpServer::start(options.http, handler, metrics));
+    log::info("listening on {}:{}", options.http.address, server->port());
+    CORUN_TRY(service.start());
+    log::info("ready");
+    return {};
+  };
+  CORUN_ASSIGN(RowWriter rows, RowWriter::from_environment());
+  std::optional<InterruptGuard> guard;
+  Status served;
+  if (rows.speaking()) {
+    ServerWorkload workload(service, start);
+    served = tenant::serve_harness(workload, rows);
+  } else {
+    guard.emplace();
+    served = start();
+    if (served) {
+      wait_for_signal(*guard);
+      log::info("ending: {} requests are to be answered", service.unanswered());
+    }
   }
-  server->stop(options.drain);
-  return {};
+  // In every case: models must not answer over connections that are gone.
+  const Status ended = end(service, server.get(), guard ? &*guard : nullptr, options.drain);
+  return served ? ended : served;
 }
 
 Status run(int argc, const char* const* argv) {
@@ -73,6 +98,7 @@ Status run(int argc, const char* const* argv) {
 }  // namespace corun::inference
 
 int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);  // a reader of rows that is gone is an error, told in words
   const corun::Status status = corun::inference::run(argc, argv);
   if (status) return static_cast<int>(corun::ExitCode::kOk);
   corun::log::error("{}", status.error().text());

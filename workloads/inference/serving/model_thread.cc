@@ -11,7 +11,7 @@
 namespace corun::inference {
 
 ModelThread::ModelThread(AnyModel& model, BatchRules rules, const Clock& clock)
-    : queue_(std::move(rules)), any_model_(model), clock_(clock) {}
+    : queue_(rules), any_model_(model), clock_(clock), max_queue_(rules.max_queue) {}
 
 Status ModelThread::start() {
   std::unique_lock lock(mutex_);

@@ -31,6 +31,7 @@ class ModelThread {
   const Signature& signature() const { return any_model_.signature(); }
   const ModelMetrics& metrics() const { return metrics_; }
   uint64_t memory_bytes() const { return memory_bytes_; }
+  size_t max_queue() const { return max_queue_; }
 
   /// Starts the thread and waits until the model is loaded. Errors: the model's.
   Status start();
@@ -45,6 +46,7 @@ class ModelThread {
   void drain();
   /// The model's results so far; waits for the batch that runs.
   Result<std::optional<tenant::Verification>> verify();
+  /// Replaces the observer; once it returns, the old one is not called any more.
   void observe(Observer observer);
 
  protected:
@@ -77,6 +79,7 @@ class ModelThread {
 
   AnyModel& any_model_;
   const Clock& clock_;
+  const size_t max_queue_;
   std::thread thread_;
   std::atomic<uint64_t> memory_bytes_{0};
   // Guarded by mutex_:
