@@ -42,6 +42,14 @@ def copy_programs(build, tree):
             shutil.copy2(source, target)
 
 
+def drop_torch_programs(tree):
+    """LibTorch is hundreds of megabytes and another one on each GPU machine: what needs it is built
+    there."""
+    for path in list(elf.elf_files(tree)):
+        if any(FORBIDDEN.match(name) for name in elf.resolved(path)):
+            path.unlink()
+
+
 def copy_libraries(tree):
     """Copies what the programs need besides glibc into lib/; returns the names."""
     needed = {}
@@ -68,6 +76,7 @@ def make(build, dist):
     copy_programs(build, tree)
     if not (tree / "bin" / "corun").is_file():
         raise SystemExit(f"make_dist: error: {build}/bin/corun is missing; run make build first")
+    drop_torch_programs(tree)
     copied = copy_libraries(tree)
     for path in elf.elf_files(tree):
         path.chmod(path.stat().st_mode | 0o200)

@@ -65,6 +65,10 @@ class InstallDeps(unittest.TestCase):
         self.assertEqual(self.run_script("build", missing=["chromium"])[1], [])
         self.assertIn("chromium", self.run_script("test", missing=["chromium"])[1][0])
 
+    def test_libtorch_comes_only_when_it_is_asked_for(self):
+        self.assertEqual(self.run_script("all", missing=["libtorch-dev"])[1], [])
+        self.assertIn("libtorch-dev", self.run_script("torch", missing=["libtorch-dev"])[1][0])
+
     def test_a_dry_run_only_tells(self):
         done, calls = self.run_script("all", "--dry-run", missing=["cmake"])
         self.assertEqual((done.returncode, calls), (0, []))
