@@ -1,5 +1,6 @@
 // corun doctor: what this node can do for each mode, what is missing, and the fix.
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
@@ -44,11 +45,19 @@ Result<DoctorOptions> parse(std::span<const std::string> arguments) {
   return options;
 }
 
+/// Programs of one build lie in one folder.
+bool training_built() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return std::filesystem::exists(self.parent_path() / "corun-train", error);
+}
+
 DoctorReport examine_all() {
   const gpu::NodeFacts facts = gpu::collect_node_facts({});
   DoctorReport report = examine(facts);
   const auto managed = managed_findings(facts, collect_managed_facts(facts));
   report.findings.insert(report.findings.end(), managed.begin(), managed.end());
+  report.findings.push_back(training_finding(training_built()));
   return report;
 }
 

@@ -175,6 +175,13 @@ ManagedFacts collect_managed_facts(const gpu::NodeFacts& node) {
   return facts;
 }
 
+Finding training_finding(bool built) {
+  if (built)
+    return {"training", Level::kOk, "corun-train is here: models trained with LibTorch", ""};
+  return {"training", Level::kNote, "no corun-train: LibTorch was not found when this was built",
+          "tools/install_deps.sh torch, then build again (docs/training.md)"};
+}
+
 std::vector<Finding> managed_findings(const gpu::NodeFacts& node, const ManagedFacts& facts) {
   std::vector<Finding> findings{library_finding(facts)};
   for (const gpu::GpuFacts& gpu : node.gpus) {

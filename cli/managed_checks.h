@@ -1,4 +1,4 @@
-// What `corun doctor` finds about managed sharing.
+// What `corun doctor` finds about managed sharing and optional programs.
 #pragma once
 
 #include <map>
@@ -31,5 +31,8 @@ ManagedFacts collect_managed_facts(const gpu::NodeFacts& node);
 
 /// "managed-library", "gpuN.gate", "gpuN.slices", "gpuN.switches", "gpuN.corund"; pure.
 std::vector<gpu::Finding> managed_findings(const gpu::NodeFacts& node, const ManagedFacts& facts);
+
+/// "training": whether the optional program that needs LibTorch was built; pure.
+gpu::Finding training_finding(bool built);
 
 }  // namespace corun::cli

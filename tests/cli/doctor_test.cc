@@ -121,6 +121,12 @@ TEST(Doctor, ContextSwitchesAreReadableOrNotForAReason) {
             "GPU time is estimated: clients of MPS share one context on the GPU");
 }
 
+TEST(Doctor, SaysHowToGetTheProgramThatNeedsLibTorch) {
+  EXPECT_EQ(training_finding(true).level, gpu::Finding::Level::kOk);
+  EXPECT_EQ(training_finding(false).level, gpu::Finding::Level::kNote);
+  EXPECT_NE(training_finding(false).fix.find("tools/install_deps.sh torch"), std::string::npos);
+}
+
 TEST(Doctor, NoLineIsLongerThanAHundredColumns) {
   size_t width = 0;
   for (const char c : to_text(imperfect_report())) {
