@@ -1,0 +1,131 @@
+#include "workloads/training/torch/torch_compat.h"
+
+#include <ATen/autocast_mode.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/version.h>
+
+#include <cmath>
+
+// Headers without CUDA's own are enough: a GPU is used through LibTorch's device-independent calls.
+#define CORUN_TORCH_AT_LEAST(major, minor) \
+  (TORCH_VERSION_MAJOR > (major) ||        \
+   (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
+
+#if CORUN_TORCH_AT_LEAST(2, 9)
+#include <c10/core/CachingDeviceAllocator.h>
+#endif
+
+namespace corun::training {
+
+bool has_cuda() {
+  return c10::impl::hasDeviceGuardImpl(at::kCUDA) &&
+         c10::impl::VirtualGuardImpl(at::kCUDA).deviceCount() > 0;
+}
+
+#if CORUN_TORCH_AT_LEAST(2, 4)
+namespace {
+void set_autocast(at::DeviceType device, bool enabled) {
+  at::autocast::set_autocast_enabled(device, enabled);
+  if (enabled) at::autocast::set_autocast_dtype(device, at::kBFloat16);
+}
+}  // namespace
+#else
+namespace {
+void set_autocast(at::DeviceType device, bool enabled) {
+  if (device == at::kCPU) {
+    at::autocast::set_cpu_enabled(enabled);
+    if (enabled) at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
+  } else {
+    at::autocast::set_enabled(enabled);
+    if (enabled) at::autocast::set_autocast_gpu_dtype(at::kBFloat16);
+  }
+}
+}  // namespace
+#endif
+
+Autocast::Autocast(at::DeviceType device, bool enabled) : device_(device), enabled_(enabled) {
+  if (!enabled_) return;
+  set_autocast(device_, true);
+  at::autocast::increment_nesting();
+}
+
+Autocast::~Autocast() {
+  if (!enabled_) return;
+  // The copies of the weights in 16 bits are those of this step only.
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  set_autocast(device_, false);
+}
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal) {
+#if CORUN_TORCH_AT_LEAST(2, 0)
+  return at::scaled_dot_product_attention(q, k, v, {}, 0.0, causal);
+#else
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
+  at::Tensor scores = at::matmul(q, k.transpose(-2, -1)).mul(scale);
+  if (causal) {
+    const int64_t tokens = q.size(-2);
+    const at::Tensor hidden = at::ones({tokens, tokens}, q.options().dtype(at::kBool)).triu(1);
+    scores = scores.masked_fill(hidden, -INFINITY);
+  }
+  return at::matmul(at::softmax(scores, -1), v);
+#endif
+}
+
+namespace {
+
+class NoFence final : public Fence {
+ public:
+  void record() override {}
+  void wait() override {}
+};
+
+#if CORUN_TORCH_AT_LEAST(2, 6)
+class EventFence final : public Fence {
+ public:
+  explicit EventFence(at::DeviceType device) : guard_(device), event_(device) {}
+  void record() override { event_.record(guard_.getStream(guard_.getDevice())); }
+  void wait() override { event_.synchronize(); }
+
+ private:
+  c10::impl::VirtualGuardImpl guard_;
+  c10::Event event_;
+};
+#else
+class EventFence final : public Fence {
+ public:
+  explicit EventFence(at::DeviceType device) : guard_(device), event_(device) {}
+  void record() override { event_.record(guard_.getStream(guard_.getDevice())); }
+  void wait() override {
+    // An event cannot be waited for here; all work of its stream can.
+    if (!event_.query()) guard_.synchronizeStream(guard_.getStream(guard_.getDevice()));
+  }
+
+ private:
+  c10::impl::VirtualGuardImpl guard_;
+  c10::Event event_;
+};
+#endif
+
+}  // namespace
+
+std::unique_ptr<Fence> make_fence(at::DeviceType device) {
+  if (device == at::kCPU) return std::make_unique<NoFence>();
+  return std::make_unique<EventFence>(device);
+}
+
+uint64_t device_memory_bytes(at::DeviceType device) {
+#if CORUN_TORCH_AT_LEAST(2, 9)
+  auto* const allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device));
+  if (device == at::kCPU || allocator == nullptr) return 0;
+  const auto stats = allocator->getDeviceStats(0);
+  return static_cast<uint64_t>(stats.reserved_bytes[0].current);  // [0]: of all pools
+#else
+  static_cast<void>(device);
+  return 0;
+#endif
+}
+
+void tune_convolutions() { at::globalContext().setBenchmarkCuDNN(true); }
+
+}  // namespace corun::training
