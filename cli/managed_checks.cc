@@ -104,7 +104,7 @@ Finding slices_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
   return finding;
 }
 
-const modes::RunningDaemon* daemon_of(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
+const modes::RunningDaemon* running_daemon(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
   const auto daemon = std::find_if(
       facts.daemons.begin(), facts.daemons.end(),
       [&](const auto& candidate) { return candidate.status.gpu.uuid == gpu.info.uuid; });
@@ -114,7 +114,7 @@ const modes::RunningDaemon* daemon_of(const gpu::GpuFacts& gpu, const ManagedFac
 /// A daemon that runs knows best: under MPS it does not read them.
 Finding switches_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
   Finding finding{fmt::format("gpu{}.switches", gpu.info.index), Level::kOk, "", ""};
-  const modes::RunningDaemon* daemon = daemon_of(gpu, facts);
+  const modes::RunningDaemon* daemon = running_daemon(gpu, facts);
   const auto tried = facts.switches.find(gpu.info.uuid);
   std::string why = "was not looked at";
   if (daemon != nullptr) {
@@ -139,7 +139,7 @@ Finding switches_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
 
 Finding daemon_finding(const gpu::GpuFacts& gpu, const ManagedFacts& facts) {
   Finding finding{fmt::format("gpu{}.corund", gpu.info.index), Level::kNote, "", ""};
-  const modes::RunningDaemon* daemon = daemon_of(gpu, facts);
+  const modes::RunningDaemon* daemon = running_daemon(gpu, facts);
   if (daemon == nullptr) {
     finding.text = "no corund governs it; 'corun run' starts one for its own workloads";
     return finding;
@@ -168,7 +168,7 @@ ManagedFacts collect_managed_facts(const gpu::NodeFacts& node) {
   facts.root = geteuid() == 0;
   for (const gpu::GpuFacts& gpu : node.gpus) {
     if (auto slices = measured_slices(gpu.info)) facts.slices[gpu.info.uuid] = std::move(*slices);
-    if (daemon_of(gpu, facts) != nullptr) continue;
+    if (running_daemon(gpu, facts) != nullptr) continue;
     const auto buffer = gpu::SwitchBuffer::open(gpu.info);
     facts.switches[gpu.info.uuid] = buffer ? Status() : Status(buffer.error());
   }

@@ -24,11 +24,6 @@ constexpr std::string_view kDevicePrefix = "/dev/nvidia";
 constexpr uint32_t kFirstClient = 0xc1d00000;
 constexpr uint64_t kMostMemory = 16U << 20;
 
-template <typename T>
-T* pointer(uint64_t address) {
-  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr): as the ABI has it
-}
-
 /// The parameters of a call; null where their size is not that of T. Allocations may leave it out.
 template <typename T>
 T* parameters(const rm::Alloc& call) {

@@ -48,11 +48,6 @@ void stay_until(Instant end) {
   }
 }
 
-template <typename T>
-T* pointer(uint64_t address) {
-  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr): as the ABI has it
-}
-
 }  // namespace
 
 void DeviceFile::attach() {

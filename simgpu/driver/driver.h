@@ -23,6 +23,12 @@
 
 namespace corun::simgpu::driver {
 
+/// What a call to the kernel module carries as a number.
+template <typename T>
+T* pointer(uint64_t address) {
+  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr): as the ABI has it
+}
+
 using Lock = std::unique_lock<std::mutex>;
 
 /// An operation that the server has, and what its completion does.
