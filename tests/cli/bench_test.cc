@@ -61,10 +61,11 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"--duration 1us", "--duration 1us is not a measured window; use 200ms to 24h"},
         Bad{"--mix no-such-mix-at-all-here",
             "unknown mix 'no-such-mix-at-all-here'; use a file, or one of: "
-            "pair-infer-train, reference-bert-gpt2, reference-bert-transformer, "
-            "reference-eager-resnet50, reference-resnet50, reference-training-pair, "
-            "saturating-pair, scaling, serve-beside-1ms, serve-beside-5ms, serve-beside-training, "
-            "weights-3-1, weights-3-1-1"},
+            "http-serve-beside-training, pair-infer-train, reference-bert-gpt2, "
+            "reference-bert-transformer, reference-eager-resnet50, reference-resnet50, "
+            "reference-training-pair, saturating-pair, scaling, serve-beside-1ms, "
+            "serve-beside-5ms, "
+            "serve-beside-training, weights-3-1, weights-3-1-1"},
         Bad{"--mix scalng", "unknown mix 'scalng'; did you mean 'scaling'?"},
         Bad{"--mix scaling,scaling", "mix 'scaling' is given twice; name each once"},
         Bad{"--tenant x", "--tenant 'x' has no '='; write --tenant NAME='COMMAND ...'"},
