@@ -160,7 +160,7 @@ Code cuCtxGetDevice(Device* device) {
 }
 
 Code cuCtxSynchronize() {
-  Entered call;
+  Entered call(While::kLooks);
   if (call.code() != Code::kSuccess) return call.code();
   return call.driver.wait_for_context(call.lock, *call.context);
 }

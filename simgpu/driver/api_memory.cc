@@ -111,7 +111,7 @@ Code fill(DevicePtr to, uint32_t value, size_t count, size_t unit, StreamHandle 
 
 Code cuMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
   if (free_bytes == nullptr || total_bytes == nullptr) return Code::kInvalidValue;
-  const Entered call;
+  const Entered call(While::kFails);
   if (call.code() != Code::kSuccess) return call.code();
   wire::IdCall message;
   message.id = call.context->id;

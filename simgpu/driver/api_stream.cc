@@ -65,7 +65,7 @@ Code cuStreamDestroy(StreamHandle handle) {
 }
 
 Code cuStreamSynchronize(StreamHandle handle) {
-  Entered call;
+  Entered call(While::kLooks);
   Stream* stream = nullptr;
   const Code code = stream_for_query(call, handle, &stream);
   if (code != Code::kSuccess) return code;
@@ -73,7 +73,7 @@ Code cuStreamSynchronize(StreamHandle handle) {
 }
 
 Code cuStreamQuery(StreamHandle handle) {
-  Entered call;
+  Entered call(While::kLooks);
   Stream* stream = nullptr;
   const Code code = stream_for_query(call, handle, &stream);
   if (code != Code::kSuccess) return code;
@@ -199,14 +199,14 @@ Code cuEventRecord(EventHandle handle, StreamHandle stream_handle) {
 }
 
 Code cuEventQuery(EventHandle handle) {
-  const Entered call;
+  const Entered call(While::kLooks);
   Event* event = nullptr;
   if (const Code code = event_of(call, handle, &event); code != Code::kSuccess) return code;
   return !event->stamp || call.driver.done(event->stamp->op) ? Code::kSuccess : Code::kNotReady;
 }
 
 Code cuEventSynchronize(EventHandle handle) {
-  Entered call;
+  Entered call(While::kLooks);
   Event* event = nullptr;
   if (const Code code = event_of(call, handle, &event); code != Code::kSuccess) return code;
   if (!event->stamp) return Code::kSuccess;
@@ -215,7 +215,7 @@ Code cuEventSynchronize(EventHandle handle) {
 
 Code cuEventElapsedTime(float* milliseconds, EventHandle start_handle, EventHandle end_handle) {
   if (milliseconds == nullptr) return Code::kInvalidValue;
-  const Entered call;
+  const Entered call(While::kLooks);
   Event* start = nullptr;
   Event* end = nullptr;
   if (const Code code = event_of(call, start_handle, &start); code != Code::kSuccess) return code;

@@ -1,5 +1,6 @@
 // Contexts and streams of the drop-in driver.
 #include <algorithm>
+#include <csignal>
 
 #include "simgpu/driver/driver.h"
 #include "simgpu/driver/per_thread.h"
@@ -89,12 +90,20 @@ bool Driver::release(uint64_t address) {
   return released.known;
 }
 
-Entered::Entered() : driver(Driver::get()), lock(driver.mutex) {
+Entered::Entered(While held) : driver(Driver::get()), lock(driver.mutex) {
   if (!driver.initialised()) {
     code_ = Code::kNotInitialized;
     return;
   }
-  driver.wait_until_unlocked(lock);
+  if (held == While::kWaits) {
+    driver.wait_until_unlocked(lock);
+  } else if (driver.parked() && held == While::kFails) {
+    code_ = Code::kOperatingSystem;
+    return;
+  } else if (driver.parked()) {
+    say_once("a synchronisation or query of a parked process: its memory is gone");
+    std::raise(SIGSEGV);
+  }
   std::vector<Context*>& stack = context_stack();
   if (!stack.empty() && driver.contexts.contains(stack.back())) context = stack.back();
   if (context == nullptr) {

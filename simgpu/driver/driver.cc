@@ -64,6 +64,8 @@ Code to_cuda(wire::Code code) {
       return Code::kIllegalState;
     case wire::Code::kNotReady:
       return Code::kNotReady;
+    case wire::Code::kLost:
+      return Code::kOperatingSystem;
   }
   return Code::kUnknown;
 }
@@ -337,13 +339,20 @@ void Driver::await_completion(Lock& lock) {
   if (nothing && connection_ && !connection_->alive()) lose_server();
 }
 
+bool Driver::parked() const {
+  return connection_ && !lost_ && !forked_ &&
+         connection_->ring()->hold.load(std::memory_order_acquire) == wire::Hold::kParked;
+}
+
 void Driver::wait_until_unlocked(Lock& lock) {
   if (!connection_ || lost_ || forked_) return;
   wire::Ring& ring = *connection_->ring();
-  while (ring.locked.load(std::memory_order_relaxed) != 0 && !lost_) {
+  while (!lost_) {
+    const wire::Hold hold = ring.hold.load(std::memory_order_acquire);
+    if (hold == wire::Hold::kNone) return;
     lock.unlock();
     const timespec limit{0, kLivenessMs * 1'000'000L};
-    syscall(SYS_futex, &ring.locked, FUTEX_WAIT, 1, &limit, nullptr, 0);
+    syscall(SYS_futex, &ring.hold, FUTEX_WAIT, hold, &limit, nullptr, 0);
     lock.lock();
     if (!connection_->alive()) lose_server();
   }

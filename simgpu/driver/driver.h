@@ -87,6 +87,8 @@ class Driver {
   void wait_for_all(Lock& lock);
   /// Stands still while the process is locked for a checkpoint.
   void wait_until_unlocked(Lock& lock);
+  /// Whether the process is parked: its GPU memory is gone.
+  bool parked() const;
   /// The thread that runs host functions; from now on completions are taken in without calls.
   void start_host_thread();
   /// Whether all that `stream` depends on is done.
@@ -166,10 +168,19 @@ cuda::Code to_cuda(wire::Code code);
 /// The calling thread's stack of contexts; back() is current.
 std::vector<Context*>& context_stack();
 
+/// What a call does while the process is held for a checkpoint.
+enum class While {
+  kWaits,
+  /// Synchronisations and queries go on while it is locked, and die when it is parked (SIGSEGV), as
+  /// the driver's do.
+  kLooks,
+  kFails,  ///< goes on while it is locked, and fails when it is parked
+};
+
 /// Begins most calls: the mutex, the current context and its fault, completions taken in.
 class Entered {
  public:
-  Entered();
+  explicit Entered(While held = While::kWaits);
   /// kSuccess, or what the call must return.
   cuda::Code code() const { return code_; }
   Driver& driver;

@@ -36,7 +36,8 @@ uint64_t Node::device_memory_of(const Session& session) const {
 bool Node::must_wait(const Session& session, const wire::Packet& packet) {
   if (session.state == ProcessState::kRunning) return false;
   const wire::Type type = packet.header().type;
-  return type != wire::Type::kCheckpoint && type != wire::Type::kHostDone;
+  const bool looks = type == wire::Type::kMemInfo && session.state == ProcessState::kLocked;
+  return !looks && type != wire::Type::kCheckpoint && type != wire::Type::kHostDone;
 }
 
 Status Node::on_checkpoint(Session& session, const wire::Packet& packet, Instant now) {
@@ -82,7 +83,7 @@ wire::Code Node::begin_step(Session& target, CheckpointCall& call, Instant now) 
       return wire::Code::kOk;
     case CheckpointStep::kLock:
       if (!is(ProcessState::kRunning)) return wire::Code::kIllegalState;
-      target.ring->set_locked(true);
+      target.ring->set_hold(wire::Hold::kLocked);
       return wire::Code::kOk;
     case CheckpointStep::kCheckpoint:
       if (!is(ProcessState::kLocked)) return wire::Code::kIllegalState;
@@ -90,11 +91,13 @@ wire::Code Node::begin_step(Session& target, CheckpointCall& call, Instant now) 
       return wire::Code::kOk;
     case CheckpointStep::kRestore:
       if (!is(ProcessState::kCheckpointed)) return wire::Code::kIllegalState;
+      if (target.lost) return wire::Code::kLost;
       for (size_t i = 0; i < devices_.size(); ++i) {
         if (!target.clients[i] || devices_[i].unpark(target.clients[i])) continue;
         for (size_t j = 0; j < i; ++j) {
           if (target.clients[j]) devices_[j].park(target.clients[j], profile_.park_left_bytes);
         }
+        target.lost = true;
         return wire::Code::kOutOfMemory;
       }
       call.due = takes(profile_.restore_bytes_per_s);
@@ -113,7 +116,7 @@ std::optional<wire::Code> Node::finish_step(Session& target, const CheckpointCal
       return wire::Code::kOk;
     }
     if (!call.due || now < *call.due) return std::nullopt;
-    target.ring->set_locked(false);
+    target.ring->set_hold(wire::Hold::kNone);
     return wire::Code::kNotReady;
   }
   if (now < *call.due) return std::nullopt;
@@ -122,8 +125,10 @@ std::optional<wire::Code> Node::finish_step(Session& target, const CheckpointCal
       if (target.clients[i]) devices_[i].park(target.clients[i], profile_.park_left_bytes);
     }
     target.state = ProcessState::kCheckpointed;
+    target.ring->set_hold(wire::Hold::kParked);
   } else {
     target.state = ProcessState::kLocked;
+    target.ring->set_hold(wire::Hold::kLocked);
   }
   return wire::Code::kOk;
 }
@@ -146,7 +151,7 @@ void Node::work_on_steps(Instant now) {
 /// Lets the process go on, with what it had sent before it knew that it was locked.
 Status Node::unlock(Session& target, Instant now) {
   target.state = ProcessState::kRunning;
-  target.ring->set_locked(false);
+  target.ring->set_hold(wire::Hold::kNone);
   for (const std::vector<std::byte>& bytes : std::exchange(target.held, {})) {
     const auto packet = wire::check_packet(bytes);
     if (!packet || !handle(target, *packet, now)) {

@@ -58,9 +58,9 @@ bool RingWriter::push(const wire::Completion& record) {
   return true;
 }
 
-void RingWriter::set_locked(bool locked) {
-  ring_->locked.store(locked ? 1 : 0, std::memory_order_seq_cst);
-  if (!locked) syscall(SYS_futex, &ring_->locked, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+void RingWriter::set_hold(wire::Hold hold) {
+  ring_->hold.store(hold, std::memory_order_seq_cst);
+  syscall(SYS_futex, &ring_->hold, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
 void RingWriter::publish() {

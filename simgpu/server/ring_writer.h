@@ -26,7 +26,7 @@ class RingWriter {
   /// Shows what was pushed and wakes the client if it sleeps.
   void publish();
   /// Lets the client's calls stand still, or go on.
-  void set_locked(bool locked);
+  void set_hold(wire::Hold hold);
 
  private:
   RingWriter() = default;

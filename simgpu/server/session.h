@@ -74,6 +74,7 @@ struct Session {
   Fd memory;  ///< the client's /proc/self/mem, once it gave it
   cuda::ProcessState state = cuda::ProcessState::kRunning;
   bool stepping = false;  ///< a step of a checkpoint is under way
+  bool lost = false;      ///< a restore found no room: none works any more
   /// Packets that came while the process was locked, as they are, with their times.
   std::vector<std::vector<std::byte>> held;
   wire::Hello hello;

@@ -82,8 +82,9 @@ enum class Code : uint32_t {
   kContextDead,     ///< the context is dead for another client's fault (shared by MPS)
   kIllegalState,    ///< kCheckpoint: not in the state that the step needs
   kNotReady,        ///< kCheckpoint: the process's work did not end in time
+  kLost,            ///< kCheckpoint: an earlier restore found no room; no further one works
 };
-inline constexpr uint32_t kCodeCount = 13;
+inline constexpr uint32_t kCodeCount = 14;
 
 struct Header {
   uint32_t size = 0;  ///< of the whole packet
@@ -429,12 +430,17 @@ struct Completion {
 static_assert(sizeof(Completion) == 32);
 
 /// Shared memory of one client: the server writes records and `head`, the client writes `tail`.
-/// `head` is also the futex that a waiting client sleeps on (`waiters` > 0). While `locked` is not
-/// 0 (a futex too) the process's calls stand still: it is locked for a checkpoint.
+/// `head` is also the futex that a waiting client sleeps on (`waiters` > 0). `hold` (a futex too)
+/// says what a checkpoint does to the process's calls.
+enum class Hold : uint32_t {
+  kNone = 0,
+  kLocked,  ///< work and allocations stand still; synchronisations and queries go on
+  kParked,  ///< the same, and synchronisations and queries look at memory that is gone
+};
 struct Ring {
   alignas(64) std::atomic<uint32_t> head;
   std::atomic<uint32_t> waiters;
-  std::atomic<uint32_t> locked;
+  std::atomic<Hold> hold;
   alignas(64) std::atomic<uint32_t> tail;
   alignas(64) Completion records[kRingRecords];
 };

@@ -113,7 +113,7 @@ TEST_F(Checkpoint, AProcessThatDoesNotDrainInTimeGoesOnRunning) {
   EXPECT_EQ(state(pid), ProcessState::kRunning);
 }
 
-TEST_F(Checkpoint, AProcessThatHasNoRoomOnTheDeviceStaysParked) {
+TEST_F(Checkpoint, AProcessThatIsRestoredWithoutRoomIsLost) {
   Lines ticking = client({"tick", "256", "100000"});
   ASSERT_EQ(ticking.next(), "tick");
   const int pid = ticking.process().pid();
@@ -124,7 +124,21 @@ TEST_F(Checkpoint, AProcessThatHasNoRoomOnTheDeviceStaysParked) {
   EXPECT_EQ(restore(pid), Code::kOutOfMemory);
   EXPECT_EQ(state(pid), ProcessState::kCheckpointed);
   driver().cuMemFree(all);
-  EXPECT_EQ(restore(pid), Code::kSuccess);
+  EXPECT_EQ(restore(pid), Code::kOperatingSystem);
+  EXPECT_EQ(unlock(pid), Code::kIllegalState);
+  EXPECT_EQ(state(pid), ProcessState::kCheckpointed);
+}
+
+TEST_F(Checkpoint, LookingAtTheDeviceGoesOnWhileLockedAndKillsWhatIsParked) {
+  Lines watching = client({"watch", "1"});
+  ASSERT_EQ(watching.next(), "watching");
+  const int pid = watching.process().pid();
+  ASSERT_EQ(lock(pid), Code::kSuccess);
+  EXPECT_TRUE(writes_within(watching, std::chrono::milliseconds(2000)));
+  ASSERT_EQ(checkpoint(pid), Code::kSuccess);
+  const auto end = watching.process().wait(kPatience);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->signal, SIGSEGV);
 }
 
 TEST_F(Checkpoint, AParkedProcessThatIsKilledLeavesNothing) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/clock.h"
+#include "core/wait.h"
 #include "tests/simgpu_node/client/driver.h"
 #include "tests/simgpu_node/number.h"
 
@@ -79,6 +80,19 @@ int tick(uint64_t mib, int ticks) {
   return report(gpu.read_state() == stepped(0, 0, ticks) ? "right" : "wrong");
 }
 
+/// Asks for its stream's state, and says so, for ever.
+int watch(uint64_t mib) {
+  Fixture gpu;
+  cu::DevicePtr memory = 0;
+  if (gpu.code == cu::Code::kSuccess) gpu.code = gpu.driver.cuMemAlloc(&memory, mib << 20);
+  while (gpu.code == cu::Code::kSuccess) {
+    report("watching");
+    sleep_until(monotonic_now() + std::chrono::milliseconds(5));
+    gpu.code = gpu.driver.cuStreamQuery(gpu.stream);
+  }
+  return report(name_of(gpu.code));
+}
+
 int fork_and_use() {
   Fixture gpu;
   const pid_t child = fork();
@@ -105,8 +119,11 @@ int main(int argc, char** argv) {
   if (verb == "spin") return spin(number(2), number(3));
   if (verb == "until-fault") return until_fault();
   if (verb == "tick") return tick(number(2), static_cast<int>(number(3)));
+  if (verb == "watch") return watch(number(2));
   if (verb == "fork") return fork_and_use();
-  fmt::print(stderr,
-             "usage: simgpu_client hold|busy MIB | spin US MS | until-fault | tick MIB N | fork\n");
+  fmt::print(
+      stderr,
+      "usage: simgpu_client hold|busy MIB | spin US MS | until-fault | tick MIB N | watch MIB |\n"
+      "       fork\n");
   return 2;
 }
