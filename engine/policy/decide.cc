@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "engine/policy/deadline.h"
 #include "engine/policy/plan.h"
+#include "engine/policy/residency.h"
 #include "engine/policy/turns.h"
 
 namespace corun::policy {
@@ -16,41 +17,72 @@ namespace {
 constexpr Nanos kTickEvery = std::chrono::milliseconds(100);
 constexpr Nanos kTickInTurns = std::chrono::milliseconds(10);
 
-void remove(State& state, SessionId id) {
+void remove(State& state, SessionId id, Instant now) {
   const auto at = state.sessions.find(id);
   if (at == state.sessions.end()) return;
   const std::string key = at->second.workload;
   state.sessions.erase(at);
+  state.freed = now;
   const bool more = std::any_of(state.sessions.begin(), state.sessions.end(),
                                 [&key](const auto& s) { return s.second.workload == key; });
   if (more) return;
   state.workloads.erase(key);
   state.leak.erase(key);
   state.latency.erase(key);
+  state.residency.erase(key);
+}
+
+/// A process that joins a parked workload is not parked itself: the others come back to it.
+void ask_back(State& state, const std::string& workload, Instant now) {
+  const auto at = state.residency.find(workload);
+  if (at == state.residency.end() || at->second.state != ParkState::kParked) return;
+  if (!at->second.asks) at->second.asked = now;
+  at->second.asks = true;
+  at->second.until_resume = false;
 }
 
 void apply(State& state, const Joined& event, Instant now) {
-  remove(state, event.session);
+  remove(state, event.session, now);
   SessionState session;
   session.id = event.session;
   session.workload = workload_key(event.workload);
   session.last_active = now;
+  session.last_call = now;
+  ask_back(state, session.workload, now);
   state.workloads.try_emplace(session.workload, event.workload);
   state.sessions.emplace(event.session, std::move(session));
 }
 
-void apply(State& state, const Left& event, Instant) { remove(state, event.session); }
+void apply(State& state, const Left& event, Instant now) { remove(state, event.session, now); }
+
+/// What a reading says about memory and about calls that are no launches.
+void take_in(State& state, SessionState& session, const SessionReading& reading, Instant now) {
+  if (reading.wanted_bytes == 0 || reading.memory_ask != session.last.memory_ask) {
+    session.promised_bytes = 0;
+  }
+  if (reading.calls > session.last.calls || reading.waiting) session.last_call = now;
+  if (reading.wanted_bytes > 0 && reading.memory_ask != session.memory_answered) {
+    if (reading.memory_ask != session.last.memory_ask) session.wanted_since = now;
+    session.last_call = now;
+    session.last_active = now;
+    session.wants = true;
+  }
+  note_held_calls(state, session, reading, now);
+}
 
 void apply(State& state, const Tick& event, Instant now) {
   state.last_tick = now;
+  state.device_used_bytes = event.device_used_bytes;
   for (const auto& [id, reading] : event.readings) {
     const auto at = state.sessions.find(id);
     if (at == state.sessions.end()) continue;
     SessionState& session = at->second;
     if (reading.launches > session.last.launches || reading.gpu_time > session.last.gpu_time) {
       session.last_active = now;
+      session.last_call = now;
       session.wants = true;
     }
+    take_in(state, session, reading, now);
     session.last = reading;
     session.last.new_bursts.clear();
   }
@@ -60,6 +92,14 @@ void apply(State& state, const Tick& event, Instant now) {
 void apply(State& state, const Changed& event, Instant) {
   const auto at = state.workloads.find(workload_key(event.workload));
   if (at != state.workloads.end()) at->second = event.workload;
+}
+
+void apply(State& state, const ParkChanged& event, Instant now) {
+  apply_parking(state, event, now);
+}
+
+void apply(State& state, const ResumeAsked& event, Instant now) {
+  ask_back(state, event.workload, now);
 }
 
 void apply(State& state, const SettingsChanged& event, Instant) {
@@ -78,6 +118,7 @@ Plan make_plan(const View& view, State& state, Instant now) {
   Plan plan;
   plan.wants.resize(view.sessions.size());
   plan_memory(view, plan);
+  look_at_memory(view, state, now, plan);
   switch (state.settings.kind) {
     case PolicyKind::kPriority:
     case PolicyKind::kDeadline:
@@ -93,6 +134,7 @@ Plan make_plan(const View& view, State& state, Instant now) {
     case PolicyKind::kNone:
       break;
   }
+  plan_residency(view, state, now, plan);
   return plan;
 }
 
@@ -114,6 +156,12 @@ class Difference {
     for_each(&Difference::open_turn);
     for_each(&Difference::less_memory);
     for_each(&Difference::more_memory);
+    for_each(&Difference::less_room);
+    for_each(&Difference::more_room);
+    for_each(&Difference::memory_wait);
+    park();
+    resume();
+    answer();
     return std::move(actions_);
   }
 
@@ -203,6 +251,54 @@ class Difference {
     in_force.memory_limit_bytes = want.memory_limit_bytes;
     actions_.push_back(
         {SetMemoryLimit{in_force.id, want.memory_limit_bytes}, why_memory(view_, plan_, i)});
+  }
+
+  void less_room(SessionState& in_force, const Want& want, size_t i) {
+    const bool less =
+        in_force.memory_room_bytes == 0 || want.memory_room_bytes < in_force.memory_room_bytes;
+    if (less && want.memory_room_bytes != 0) more_room(in_force, want, i);
+  }
+
+  void more_room(SessionState& in_force, const Want& want, size_t) {
+    if (in_force.memory_room_bytes == want.memory_room_bytes) return;
+    in_force.memory_room_bytes = want.memory_room_bytes;
+    actions_.push_back(
+        {SetMemoryRoom{in_force.id, want.memory_room_bytes}, why_room(state_, plan_, want)});
+  }
+
+  void memory_wait(SessionState& in_force, const Want& want, size_t) {
+    if (in_force.memory_wait == want.memory_wait) return;
+    in_force.memory_wait = want.memory_wait;
+    actions_.push_back({SetMemoryWait{in_force.id, want.memory_wait}, why_wait(state_, want)});
+  }
+
+  void park() {
+    for (const ParkPlan& one : plan_.parks) {
+      const std::string& key = *view_.workloads[one.workload].key;
+      begin_parking(state_, key, now_);
+      state_.residency[key].until_resume = false;
+      actions_.push_back({Park{key, one.only_if_idle}, one.why});
+    }
+  }
+
+  void resume() {
+    for (const ResumePlan& one : plan_.resumes) {
+      const std::string& key = *view_.workloads[one.workload].key;
+      Residency& place = state_.residency[key];
+      place.state = ParkState::kResuming;
+      place.since = now_;
+      actions_.push_back({Resume{key}, one.why});
+    }
+  }
+
+  void answer() {
+    for (const AnswerPlan& one : plan_.answers) {
+      SessionState& session = *view_.sessions[one.session].state;
+      session.memory_answered = session.last.memory_ask;
+      if (one.try_again) session.promised_bytes = one.bytes;
+      actions_.push_back(
+          {AnswerMemory{session.id, session.memory_answered, one.try_again}, one.why});
+    }
   }
 
   State& state_;

@@ -164,4 +164,19 @@ std::string why_memory(const View& view, const Plan& plan, size_t session) {
                      format_bytes(view.sessions[session].state->last.memory_bytes));
 }
 
+std::string why_room(const State& state, const Plan& plan, const Want& want) {
+  if (want.memory_room_bytes == 0) return "as much as the GPU gives: nobody comes back to it now";
+  const bool bounded = plan.memory.capacity < state.settings.memory_bytes;
+  return fmt::format("{} for now: {} of {} are free{}", format_bytes(want.memory_room_bytes),
+                     format_bytes(plan.memory.free()), format_bytes(plan.memory.capacity),
+                     bounded ? "" : ", while a workload comes back to the GPU");
+}
+
+std::string why_wait(const State& state, const Want& want) {
+  if (!want.memory_wait) return "until its turn: rotate makes room for whoever has it";
+  if (*want.memory_wait == Nanos(0)) return "not at all: nobody can be parked to make room";
+  return fmt::format("at most {}, if parking somebody who is idle for {} makes room",
+                     format_duration(*want.memory_wait), format_duration(state.settings.park_idle));
+}
+
 }  // namespace corun::policy

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/wire/session_page.h"
+#include "engine/policy/residency.h"
 #include "engine/policy/view.h"
 
 namespace corun::policy {
@@ -39,6 +41,24 @@ struct Want {
   bool turn_open = true;
   uint64_t memory_limit_bytes = 0;
   uint64_t siblings_bytes = 0;  ///< of its workload's limit, held by the other sessions
+  uint64_t memory_room_bytes = 0;
+  std::optional<Nanos> memory_wait = Nanos(0);
+};
+
+struct ParkPlan {
+  size_t workload = 0;  ///< index into View::workloads
+  bool only_if_idle = false;
+  std::string why;
+};
+struct ResumePlan {
+  size_t workload = 0;
+  std::string why;
+};
+struct AnswerPlan {
+  size_t session = 0;  ///< index into View::sessions
+  bool try_again = false;
+  uint64_t bytes = 0;
+  std::string why;
 };
 
 struct Plan {
@@ -46,6 +66,10 @@ struct Plan {
   double round_us = 0;              ///< work of all slices of a round
   std::vector<double> shares;       ///< beside View::workloads; of participants with work
   std::vector<double> turn_shares;  ///< beside View::workloads, while turns are on
+  Memory memory;
+  std::vector<ParkPlan> parks;
+  std::vector<ResumePlan> resumes;
+  std::vector<AnswerPlan> answers;
 };
 
 /// The policies: fill the plan, and take turns in the state.
@@ -62,5 +86,7 @@ std::string why_gate(const View& view, const Want& want);
 std::string why_close(const State& state, const View& view, size_t session);
 std::string why_turn(const State& state, const View& view, const Plan& plan, size_t session);
 std::string why_memory(const View& view, const Plan& plan, size_t session);
+std::string why_room(const State& state, const Plan& plan, const Want& want);
+std::string why_wait(const State& state, const Want& want);
 
 }  // namespace corun::policy

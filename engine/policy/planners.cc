@@ -69,6 +69,9 @@ void plan_turns(const View& view, State& state, Instant now, const TurnRules& ru
     units[i].workload = view.workloads[i].key;
     units[i].share = plan.shares[i];
     units[i].cap = caps ? view.workloads[i].spec->max_share : 1;
+    if (state.settings.kind != PolicyKind::kRotate) continue;
+    units[i].ready = is_on_gpu(plan.memory.holdings[i]);
+    units[i].possible = could_be_on_gpu(plan.memory, i, now);
   }
   for (const SessionView& session : view.sessions) {
     if (view.workloads[session.workload].critical) continue;
@@ -293,6 +296,30 @@ void plan_by_share(const View& view, State& state, Instant now, Plan& plan) {
   plan_by_share_of(view, state, now, state.settings.kind == PolicyKind::kQuota, plan);
 }
 
+namespace {
+
+/// Turns so long that moving memory between them is a small part: each workload is moved out and
+/// back once a round.
+void lengthen(const View& view, const State& state, const Plan& plan, TurnRules& rules) {
+  Nanos moving{};
+  int64_t movers = 0;
+  for (size_t i = 0; i < view.workloads.size(); ++i) {
+    if (view.workloads[i].active_sessions == 0) continue;
+    moving += moving_time(state, plan.memory.holdings[i]);
+    ++movers;
+  }
+  if (movers == 0) return;
+  const Nanos each = moving / movers;
+  rules.shortest = std::clamp<Nanos>(from_seconds(to_seconds(each) / kMostLost), rules.shortest,
+                                     kLongestQuantum);
+  rules.round = static_cast<int64_t>(view.workloads.size()) * rules.shortest;
+  rules.window = rules.round;
+  rules.probe_after = 10 * rules.shortest;
+  rules.idle = std::max(kIdleTurn, each);
+}
+
+}  // namespace
+
 void plan_rotation(const View& view, State& state, Instant now, Plan& plan) {
   plan.shares = shares_of(view, false, [](const WorkloadView& one) { return one.sessions > 0; });
   if (view.workloads.size() < 2 || !state.settings.backend.gate) {
@@ -305,6 +332,7 @@ void plan_rotation(const View& view, State& state, Instant now, Plan& plan) {
   rules.window = rules.round;
   rules.probe = kRotationProbe;
   rules.probe_after = 10 * rules.shortest;
+  if (!plan.memory.all_fit) lengthen(view, state, plan, rules);
   plan_turns(view, state, now, rules, false, plan);
 }
 

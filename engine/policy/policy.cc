@@ -72,6 +72,20 @@ Status validate_one(const std::string& key, const Workload& workload) {
 
 }  // namespace
 
+std::string_view to_string(ParkState state) {
+  switch (state) {
+    case ParkState::kRunning:
+      return "running";
+    case ParkState::kParking:
+      return "parking";
+    case ParkState::kParked:
+      return "parked";
+    case ParkState::kResuming:
+      return "resuming";
+  }
+  return "unknown";
+}
+
 Status validate(const Settings& settings, const std::map<std::string, Workload>& workloads) {
   if (settings.quantum < kShortestQuantum || settings.quantum > kLongestQuantum) {
     return usage_error(fmt::format("quantum {:g} ms", to_millis(settings.quantum)),

@@ -32,9 +32,10 @@ enum class PolicyKind {
 
 /// How the GPU can be shared here; the daemon measures it.
 struct Backend {
-  bool slices = true;  ///< time slices of channel groups act (never under MPS)
-  bool gate = true;    ///< streams can wait for a word in host memory
-  bool mps = false;    ///< all workloads are MPS clients
+  bool slices = true;    ///< time slices of channel groups act (never under MPS)
+  bool gate = true;      ///< streams can wait for a word in host memory
+  bool mps = false;      ///< all workloads are MPS clients
+  bool parking = false;  ///< a workload's GPU state can be moved to host memory and back
 };
 
 /// What settings are bounded to.
@@ -63,6 +64,12 @@ struct Settings {
   bool learn_linger = true;
   /// They keep the GPU busy until they let it go, where slices act.
   bool hold = true;
+  uint64_t memory_bytes = 0;           ///< of the GPU; 0: not known, then nothing is parked
+  uint64_t memory_capacity_bytes = 0;  ///< that workloads may use of it; 0: all
+  uint64_t memory_reserve_bytes = 512ULL << 20;  ///< less than this free is memory pressure
+  Nanos park_idle = std::chrono::seconds(60);    ///< so long idle, it may be parked; 0: never
+  /// How long an allocation waits for memory that parking makes free, at most; 0: not at all.
+  Nanos memory_wait = std::chrono::seconds(30);
 };
 
 struct Workload {
@@ -88,6 +95,21 @@ struct SessionReading {
   bool capturing = false;
   bool cannot_hold = false;       ///< libcorun.so found no way to keep the GPU busy
   std::vector<Nanos> new_bursts;  ///< burst durations since the last tick
+  uint64_t calls = 0;             ///< GPU calls of any kind since it joined
+  bool waiting = false;           ///< a thread of it waits for the GPU
+  uint64_t held_calls = 0;        ///< calls that came while it was parked, since it joined
+  uint64_t device_bytes = 0;      ///< of the GPU, as the driver counts them; 0: not known
+  uint64_t wanted_bytes = 0;      ///< an allocation waits for so much memory; 0: none does
+  uint32_t memory_ask = 0;        ///< the number of that allocation
+  bool parkable = true;           ///< nothing about the process speaks against parking it
+};
+
+/// Where the GPU state of a workload is.
+enum class ParkState {
+  kRunning,   ///< on the GPU
+  kParking,   ///< on its way to host memory
+  kParked,    ///< in host memory: its calls wait
+  kResuming,  ///< on its way back
 };
 
 // --- events ---
@@ -101,6 +123,8 @@ struct Left {
 };
 struct Tick {
   std::map<SessionId, SessionReading> readings;
+  /// Memory of the GPU that is in use, whoever has it, as read just now; 0: not read.
+  uint64_t device_used_bytes = 0;
 };
 /// An operator's change: class, weight, shares, limit or target of a named workload.
 struct Changed {
@@ -109,7 +133,21 @@ struct Changed {
 struct SettingsChanged {
   Settings settings;
 };
-using Event = std::variant<Joined, Left, Tick, Changed, SettingsChanged>;
+/// A move of a workload's GPU state began or ended.
+struct ParkChanged {
+  std::string workload;  ///< key
+  ParkState state = ParkState::kRunning;
+  bool ok = true;             ///< false: it was to be parked, or resumed, and is not
+  bool busy = false;          ///< not parked since it used the GPU meanwhile: no failure
+  bool until_resume = false;  ///< parked by an operator, who brings it back himself
+  uint64_t bytes = 0;         ///< moved
+  Nanos took{};
+};
+/// An operator wants the workload back on the GPU.
+struct ResumeAsked {
+  std::string workload;  ///< key
+};
+using Event = std::variant<Joined, Left, Tick, Changed, SettingsChanged, ParkChanged, ResumeAsked>;
 
 // --- actions ---
 struct SetSlice {
@@ -142,8 +180,33 @@ struct SetMemoryLimit {
   SessionId session = 0;
   uint64_t bytes = 0;  ///< 0: none
 };
+/// What the session may hold now, since the GPU has no more to give (wire::Orders).
+struct SetMemoryRoom {
+  SessionId session = 0;
+  uint64_t bytes = 0;  ///< 0: no such bound
+};
+/// How long its allocations wait for memory.
+struct SetMemoryWait {
+  SessionId session = 0;
+  std::optional<Nanos> most;  ///< nothing: until they are answered; 0: not at all
+};
+/// The answer to an allocation that waits for memory.
+struct AnswerMemory {
+  SessionId session = 0;
+  uint32_t ask = 0;       ///< SessionReading::memory_ask
+  bool try_again = true;  ///< false: there is none for it
+};
+/// Moves a workload's GPU state to host memory.
+struct Park {
+  std::string workload;       ///< key
+  bool only_if_idle = false;  ///< not if it uses the GPU before it is parked
+};
+struct Resume {
+  std::string workload;  ///< key
+};
 using Change =
-    std::variant<SetSlice, SetArmed, AssignGate, SetClosePermille, SetTurn, SetMemoryLimit>;
+    std::variant<SetSlice, SetArmed, AssignGate, SetClosePermille, SetTurn, SetMemoryLimit,
+                 SetMemoryRoom, SetMemoryWait, AnswerMemory, Park, Resume>;
 
 /// A change and the reason for it, in one sentence with the figures that led to it.
 struct Action {
@@ -170,6 +233,32 @@ struct SessionState {
   uint32_t close_permille = 1000;
   bool turn_open = true;
   uint64_t memory_limit_bytes = 0;
+  uint64_t memory_room_bytes = 0;
+  std::optional<Nanos> memory_wait = Nanos(0);  ///< as ordered
+  uint32_t memory_answered = 0;                 ///< ask that was answered last
+  Instant wanted_since{};                       ///< of the ask that is not answered yet
+  uint64_t promised_bytes = 0;                  ///< it may try again for so much
+  Instant last_call{};            ///< last tick in which calls of any kind rose; the join at first
+  uint64_t held_when_parked = 0;  ///< held_calls when its parking began
+};
+
+/// How fast the GPU state of a workload moves, bytes per second; 0: not measured yet.
+struct MoveSpeed {
+  double park = 0;
+  double resume = 0;
+};
+
+/// Where a workload's GPU state is, and what is known about moving it.
+struct Residency {
+  ParkState state = ParkState::kRunning;
+  Instant since{};            ///< of the state
+  bool until_resume = false;  ///< only an operator brings it back
+  bool asks = false;          ///< something waits for it to come back
+  Instant asked{};
+  uint64_t parked_bytes = 0;  ///< that have to come back
+  int failures = 0;           ///< in a row
+  Instant retry{};            ///< nothing is tried before
+  MoveSpeed speed;
 };
 
 /// What the turns of a workload have been so far.
@@ -205,6 +294,14 @@ struct State {
   Instant window_until{};  ///< end of the quota window
   std::map<std::string, TurnAccount> turn_accounts;
   Instant last_tick{};
+  std::map<std::string, Residency> residency;  ///< of every workload
+  MoveSpeed speed;                             ///< measured last, of whatever workload
+  /// Memory of the GPU that no session holds: the lower of the last two readings, since one of them
+  /// may be of a moment at which a session allocated or freed.
+  uint64_t foreign_bytes = 0;
+  uint64_t foreign_seen = 0;
+  uint64_t device_used_bytes = 0;  ///< reading that was not looked at yet; 0: none
+  Instant freed{};                 ///< when memory of a workload came free last
 };
 
 /// Key into State::workloads: "<uid>/<name>".
@@ -225,5 +322,7 @@ std::vector<Action> decide(State& state, const Event& event, Instant now);
 
 /// When decide() wants to be called with a Tick even if nothing happens, or nothing.
 std::optional<Instant> next_turn(const State& state);
+
+std::string_view to_string(ParkState state);  // "running", "parking", "parked", "resuming"
 
 }  // namespace corun::policy

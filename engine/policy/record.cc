@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <type_traits>
 
 #include "core/json_fields.h"
 #include "core/json_values.h"
@@ -35,6 +36,7 @@ Json to_json(const Settings& settings) {
           {"slices", settings.backend.slices},
           {"gate", settings.backend.gate},
           {"mps", settings.backend.mps},
+          {"parking", settings.backend.parking},
           {"quantum_ns", settings.quantum.count()},
           {"quota_window_ns", settings.quota_window.count()},
           {"wait_every_us", settings.wait_every_us},
@@ -42,7 +44,12 @@ Json to_json(const Settings& settings) {
           {"preempted_slice_us", settings.preempted_slice_us},
           {"linger_us", settings.linger_us},
           {"learn_linger", settings.learn_linger},
-          {"hold", settings.hold}};
+          {"hold", settings.hold},
+          {"memory_bytes", settings.memory_bytes},
+          {"memory_capacity_bytes", settings.memory_capacity_bytes},
+          {"memory_reserve_bytes", settings.memory_reserve_bytes},
+          {"park_idle_ns", settings.park_idle.count()},
+          {"memory_wait_ns", settings.memory_wait.count()}};
 }
 
 Json to_json(SessionId id, const SessionReading& reading) {
@@ -57,6 +64,13 @@ Json to_json(SessionId id, const SessionReading& reading) {
           {"contexts", reading.contexts},
           {"capturing", reading.capturing},
           {"cannot_hold", reading.cannot_hold},
+          {"calls", reading.calls},
+          {"waiting", reading.waiting},
+          {"held_calls", reading.held_calls},
+          {"device_bytes", reading.device_bytes},
+          {"wanted_bytes", reading.wanted_bytes},
+          {"memory_ask", reading.memory_ask},
+          {"parkable", reading.parkable},
           {"bursts_ns", std::move(bursts)}};
 }
 
@@ -74,6 +88,21 @@ void put(Json& line, const Tick& event) {
   line["event"] = "tick";
   Json& readings = line["readings"] = Json::array();
   for (const auto& [id, reading] : event.readings) readings.push_back(to_json(id, reading));
+  line["device_used_bytes"] = event.device_used_bytes;
+}
+void put(Json& line, const ParkChanged& event) {
+  line["event"] = "park-changed";
+  line["key"] = event.workload;
+  line["state"] = to_string(event.state);
+  line["ok"] = event.ok;
+  line["busy"] = event.busy;
+  line["until_resume"] = event.until_resume;
+  line["bytes"] = event.bytes;
+  line["took_ns"] = event.took.count();
+}
+void put(Json& line, const ResumeAsked& event) {
+  line["event"] = "resume-asked";
+  line["key"] = event.workload;
 }
 void put(Json& line, const Changed& event) {
   line["event"] = "changed";
@@ -105,6 +134,19 @@ Json to_json(const SetClosePermille& change) {
 }
 Json to_json(const SetTurn& change) { return order("turn", change.session, change.open); }
 Json to_json(const SetMemoryLimit& change) { return order("memory", change.session, change.bytes); }
+Json to_json(const SetMemoryRoom& change) { return order("room", change.session, change.bytes); }
+Json to_json(const SetMemoryWait& change) {
+  return order("memory-wait", change.session, or_null(ns_of(change.most)));
+}
+Json to_json(const AnswerMemory& change) {
+  Json json = order("answer", change.session, change.try_again);
+  json["ask"] = change.ask;
+  return json;
+}
+Json to_json(const Park& change) {
+  return {{"order", "park"}, {"key", change.workload}, {"only_if_idle", change.only_if_idle}};
+}
+Json to_json(const Resume& change) { return {{"order", "resume"}, {"key", change.workload}}; }
 
 /// A whole number of 32 bits.
 void get(JsonFields& in, const char* key, uint32_t& out) {
@@ -119,6 +161,17 @@ void get(JsonFields& in, const char* key, Nanos& out) {
   in.get(key, ns);
   if (ns < 0 || ns > kLastNs) in.fail(key, "not a duration in ns");
   out = Nanos(ns);
+}
+
+/// Keys that logs of earlier versions do not have.
+template <typename T>
+void may(JsonFields& in, const Json& json, const char* key, T& out) {
+  if (!json.is_object() || !json.contains(key)) return;
+  if constexpr (std::is_same_v<T, Nanos> || std::is_same_v<T, uint32_t>) {
+    get(in, key, out);
+  } else {
+    in.get(key, out);
+  }
 }
 
 Result<Workload> workload_of(const Json& json) {
@@ -157,6 +210,12 @@ Result<Settings> settings_of(const Json& json) {
   get(in, "linger_us", settings.linger_us);
   in.get("learn_linger", settings.learn_linger);
   in.get("hold", settings.hold);
+  may(in, json, "parking", settings.backend.parking);
+  may(in, json, "memory_bytes", settings.memory_bytes);
+  may(in, json, "memory_capacity_bytes", settings.memory_capacity_bytes);
+  may(in, json, "memory_reserve_bytes", settings.memory_reserve_bytes);
+  may(in, json, "park_idle_ns", settings.park_idle);
+  may(in, json, "memory_wait_ns", settings.memory_wait);
   CORUN_TRY(in.status());
   CORUN_ASSIGN(settings.kind, parse_policy_kind(kind));
   return settings;
@@ -173,31 +232,68 @@ Status read_bursts(const Json& json, std::vector<Nanos>& bursts) {
   return {};
 }
 
+Status read_one(const Json& json, Tick& tick) {
+  JsonFields in(json, "reading");
+  SessionId session = 0;
+  SessionReading reading;
+  in.get("session", session);
+  in.get("launches", reading.launches);
+  get(in, "gpu_time_ns", reading.gpu_time);
+  in.get("memory_bytes", reading.memory_bytes);
+  get(in, "channel_groups", reading.channel_groups);
+  get(in, "longest_kernel_us", reading.longest_kernel_us);
+  get(in, "contexts", reading.contexts);
+  in.get("capturing", reading.capturing);
+  in.get("cannot_hold", reading.cannot_hold);
+  may(in, json, "calls", reading.calls);
+  may(in, json, "waiting", reading.waiting);
+  may(in, json, "held_calls", reading.held_calls);
+  may(in, json, "device_bytes", reading.device_bytes);
+  may(in, json, "wanted_bytes", reading.wanted_bytes);
+  may(in, json, "memory_ask", reading.memory_ask);
+  may(in, json, "parkable", reading.parkable);
+  const Json* bursts = in.find("bursts_ns");
+  CORUN_TRY(in.status());
+  CORUN_TRY(read_bursts(*bursts, reading.new_bursts));
+  tick.readings[session] = std::move(reading);
+  return {};
+}
+
 Result<Tick> tick_of(const Json& json) {
   Tick tick;
   if (!json.is_array()) return usage_error("key 'readings': not a list");
-  for (const Json& one : json) {
-    JsonFields in(one, "reading");
-    SessionId session = 0;
-    SessionReading reading;
-    in.get("session", session);
-    in.get("launches", reading.launches);
-    get(in, "gpu_time_ns", reading.gpu_time);
-    in.get("memory_bytes", reading.memory_bytes);
-    get(in, "channel_groups", reading.channel_groups);
-    get(in, "longest_kernel_us", reading.longest_kernel_us);
-    get(in, "contexts", reading.contexts);
-    in.get("capturing", reading.capturing);
-    in.get("cannot_hold", reading.cannot_hold);
-    const Json* bursts = in.find("bursts_ns");
-    CORUN_TRY(in.status());
-    CORUN_TRY(read_bursts(*bursts, reading.new_bursts));
-    tick.readings[session] = std::move(reading);
-  }
+  for (const Json& one : json) CORUN_TRY(read_one(one, tick));
   return tick;
 }
 
-Result<Event> event_of(JsonFields& in) {
+Result<ParkState> park_state_of(std::string_view text) {
+  for (const ParkState state :
+       {ParkState::kRunning, ParkState::kParking, ParkState::kParked, ParkState::kResuming}) {
+    if (to_string(state) == text) return state;
+  }
+  return usage_error("key 'state': not running, parking, parked or resuming");
+}
+
+Result<Event> park_event_of(JsonFields& in, bool changed) {
+  ParkChanged event;
+  in.get("key", event.workload);
+  if (!changed) {
+    CORUN_TRY(in.status());
+    return Event(ResumeAsked{std::move(event.workload)});
+  }
+  std::string state;
+  in.get("state", state);
+  in.get("ok", event.ok);
+  in.get("busy", event.busy);
+  in.get("until_resume", event.until_resume);
+  in.get("bytes", event.bytes);
+  get(in, "took_ns", event.took);
+  CORUN_TRY(in.status());
+  CORUN_ASSIGN(event.state, park_state_of(state));
+  return Event(std::move(event));
+}
+
+Result<Event> event_of(JsonFields& in, const Json& json) {
   std::string kind;
   in.get("event", kind);
   CORUN_TRY(in.status());
@@ -208,16 +304,24 @@ Result<Event> event_of(JsonFields& in) {
     CORUN_TRY(in.status());
     return Event(left);
   }
+  if (kind == "park-changed" || kind == "resume-asked") {
+    return park_event_of(in, kind == "park-changed");
+  }
   const bool tick = kind == "tick";
   const bool settings = kind == "settings";
   const bool known = tick || settings || kind == "joined" || kind == "changed";
-  if (!known) in.fail("event", "not joined, left, tick, changed or settings");
+  if (!known) {
+    in.fail("event", "not joined, left, tick, changed, settings, park-changed or resume-asked");
+  }
   const Json* part = in.find(tick ? "readings" : settings ? "settings" : "workload");
   Joined joined;
   if (kind == "joined") in.get("session", joined.session);
+  uint64_t used = 0;
+  if (tick) may(in, json, "device_used_bytes", used);
   CORUN_TRY(in.status());
   if (tick) {
     CORUN_ASSIGN(Tick readings, tick_of(*part));
+    readings.device_used_bytes = used;
     return Event(std::move(readings));
   }
   if (settings) {
@@ -239,7 +343,7 @@ Result<RecordedEvent> event_of_line(const Json& json, std::string_view origin) {
   in.get("at", at.ns);
   if (at.ns < 0 || at.ns > kLastNs) in.fail("at", "not a time in ns");
   if (const Status status = in.status(); !status) return at_line(status.error(), origin);
-  auto event = event_of(in);
+  auto event = event_of(in, json);
   if (!event) return at_line(event.error(), origin);
   return RecordedEvent{at, *std::move(event)};
 }

@@ -4,8 +4,10 @@
 //   {"at":N,"event":"settings","settings":{...}}
 //   {"at":N,"event":"joined","session":3,"workload":{...}}
 //   {"at":N,"event":"left","session":3,"why":"..."}
-//   {"at":N,"event":"tick","readings":[{"session":3,"launches":...},...]}
+//   {"at":N,"event":"tick","readings":[{"session":3,"launches":...},...],"device_used_bytes":N}
 //   {"at":N,"event":"changed","workload":{...}}
+//   {"at":N,"event":"park-changed","key":"1000/train","state":"parked","ok":true,...}
+//   {"at":N,"event":"resume-asked","key":"1000/train"}
 //   {"at":N,"decided":[{"order":"slice","session":3,"value":2000,"why":"..."},...]}
 //
 // `at` is in ns of CLOCK_MONOTONIC. A line of decisions belongs to the event before it and may be

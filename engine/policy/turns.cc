@@ -98,13 +98,15 @@ std::optional<Instant> worked_last(const State& state, const TurnUnit& unit) {
 }
 
 /// The present turn goes on: its holder is there, has time left, and works.
-bool goes_on(const State& state, std::span<const TurnUnit> units, Instant now) {
+bool goes_on(const State& state, std::span<const TurnUnit> units, const TurnRules& rules,
+             Instant now) {
   if (now >= state.turn_until || state.turn_of.empty()) return false;
   for (const TurnUnit& unit : units) {
     if (*unit.workload != state.turn_of) continue;
+    if (!unit.possible) return false;
     if (capped(unit) && state.turn_accounts.at(*unit.workload).budget_ms <= 0) return false;
     const std::optional<Instant> worked = worked_last(state, unit);
-    return worked && (!state.contested || state.last_tick - *worked < kIdleTurn);
+    return worked && (!state.contested || state.last_tick - *worked < rules.idle);
   }
   return false;
 }
@@ -127,11 +129,26 @@ void end_turn(State& state, std::span<const TurnUnit> units, Instant now) {
   }
 }
 
+/// The holder is being brought to the GPU: its turn has not begun.
+bool is_coming(const State& state, std::span<const TurnUnit> units) {
+  return std::any_of(units.begin(), units.end(), [&state](const TurnUnit& unit) {
+    return *unit.workload == state.turn_of && !unit.ready && unit.possible;
+  });
+}
+
+void put_off(State& state, Instant now) {
+  const Nanos passed = now - state.turn_charged;
+  state.turn_since = state.turn_since + passed;
+  state.turn_until = state.turn_until + passed;
+  state.turn_charged = now;
+}
+
 /// The idle session that was held back longest, if its probe is due.
 SessionState* due_probe(std::span<const TurnUnit> units, const TurnRules& rules, Instant now) {
   SessionState* oldest = nullptr;
   int64_t count = 0;
   for (const TurnUnit& unit : units) {
+    if (!unit.ready) continue;  // what is not on the GPU asks for itself
     for (SessionState* session : unit.idle) {
       ++count;
       if (oldest == nullptr || session->turn_ended < oldest->turn_ended) oldest = session;
@@ -144,13 +161,14 @@ SessionState* due_probe(std::span<const TurnUnit> units, const TurnRules& rules,
 /// Whoever is owed most; among equals the one after the present holder.
 const TurnUnit* next_unit(const State& state, std::span<const TurnUnit> units) {
   const bool any_wants = std::any_of(units.begin(), units.end(), [&state](const TurnUnit& unit) {
-    return wants(unit) && in_budget(state, unit);
+    return wants(unit) && unit.possible && in_budget(state, unit);
   });
   const TurnUnit* best = nullptr;
   double most = 0;
   bool best_later = false;
   for (const TurnUnit& unit : units) {
-    if (unit.sessions.empty() || !in_budget(state, unit) || (any_wants && !wants(unit))) continue;
+    if (unit.sessions.empty() || !unit.possible) continue;
+    if (!in_budget(state, unit) || (any_wants && !wants(unit))) continue;
     const double owed = state.deficit_ms.at(*unit.workload);
     const bool later = *unit.workload > state.turn_of;
     if (best == nullptr || owed > most + 1e-9 || (owed > most - 1e-9 && later && !best_later)) {
@@ -204,8 +222,9 @@ void begin_turn(State& state, std::span<const TurnUnit> units, const TurnUnit* u
 void take_turns(State& state, std::span<const TurnUnit> units, const TurnRules& rules,
                 Instant now) {
   if (!state.turns) start(state, rules, now);
-  charge(state, units, rules, now);
   forget_absent(state, units);
+  if (is_coming(state, units)) return put_off(state, now);
+  charge(state, units, rules, now);
   refill(state, units, rules, now);
   size_t rivals = 0;
   for (const TurnUnit& unit : units) {
@@ -214,7 +233,7 @@ void take_turns(State& state, std::span<const TurnUnit> units, const TurnRules& 
     }
   }
   state.contested = rivals > 0;
-  if (goes_on(state, units, now)) return;
+  if (goes_on(state, units, rules, now)) return;
   end_turn(state, units, now);
   if (const SessionState* idle = due_probe(units, rules, now)) {
     state.turn_of = idle->workload;

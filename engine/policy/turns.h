@@ -2,10 +2,11 @@
 // others back. Whoever is owed most is next (deficits sum up over turns, so that shares hold
 // although no turn is shorter than TurnRules::shortest); a hard cap is a budget per window.
 //
-// A turn whose holder shows no work for kIdleTurn passes on. A session that shows none is idle:
-// held back until it launches something. What it might have queued where no counter shows it gets
-// its chance in a short probe now and then, so nobody is held for ever, and a session that lies
-// about its work holds up only itself.
+// A turn whose holder shows no work for TurnRules::idle passes on. One whose holder has to be
+// brought to the GPU begins when it is there. A session that shows none is idle: held back until it
+// launches something. What it might have queued where no counter shows it gets its chance in a
+// short probe now and then, so nobody is held for ever, and a session that lies about its work
+// holds up only itself.
 #pragma once
 
 #include <span>
@@ -24,15 +25,18 @@ struct TurnUnit {
   double cap = 1;                       ///< of each window; 1: none
   std::vector<SessionState*> sessions;  ///< with work; may be empty
   std::vector<SessionState*> idle;
+  bool ready = true;     ///< on the GPU, with all it wants
+  bool possible = true;  ///< it can be, should the turn be its
 };
 
 struct TurnRules {
   Nanos shortest{};
-  Nanos round{};        ///< all turns together, where none is lengthened to `shortest`
-  Nanos window{};       ///< of the caps
-  bool singly = false;  ///< the sessions of a workload take turns too
-  Nanos probe{};        ///< turn of an idle session
-  Nanos probe_after{};  ///< so long after its last turn, times the number of idle sessions
+  Nanos round{};           ///< all turns together, where none is lengthened to `shortest`
+  Nanos window{};          ///< of the caps
+  bool singly = false;     ///< the sessions of a workload take turns too
+  Nanos probe{};           ///< turn of an idle session
+  Nanos probe_after{};     ///< so long after its last turn, times the number of idle sessions
+  Nanos idle = kIdleTurn;  ///< a turn without work for so long passes on
 };
 
 /// Ends the present turn if it is over and gives the next one. Units are by workload key.

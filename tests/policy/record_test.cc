@@ -21,6 +21,8 @@ std::string recorded() {
   };
   Settings settings = default_settings();
   settings.kind = PolicyKind::kDeadline;
+  settings.backend.parking = true;
+  settings.memory_bytes = 80'000'000'000;
   happen(SettingsChanged{settings});
   Workload serve = workload("serve", ServiceClass::kLatencyCritical);
   serve.latency_target = 3 * kMs;
@@ -40,6 +42,9 @@ std::string recorded() {
     happen(tick);
   }
   happen(Changed{workload("other", ServiceClass::kBestEffort)});
+  happen(ParkChanged{.workload = "0/other", .state = ParkState::kParking, .until_resume = true});
+  happen(ParkChanged{.workload = "0/other", .state = ParkState::kParked, .bytes = 7, .took = kMs});
+  happen(ResumeAsked{"0/other"});
   happen(Left{1, "its process \"ended\"\n"});
   return log;
 }
@@ -47,8 +52,8 @@ std::string recorded() {
 TEST(Record, ALogDecidesTheSameAgain) {
   const auto replayed = replay(recorded(), "log");
   ASSERT_TRUE(replayed.has_value()) << replayed.error().text();
-  EXPECT_EQ(replayed->events, 56U);
-  EXPECT_EQ(replayed->compared, 56U);
+  EXPECT_EQ(replayed->events, 59U);
+  EXPECT_EQ(replayed->compared, 59U);
   EXPECT_EQ(replayed->state.sessions.size(), 2U);
 }
 
@@ -77,7 +82,7 @@ TEST(Record, EveryEventReadsBackTheSame) {
     EXPECT_EQ(event_line(event->event, event->at), line);
     ++events;
   }
-  EXPECT_EQ(events, 56);
+  EXPECT_EQ(events, 59);
 }
 
 TEST(Record, ADecisionIsAReadableLine) {
