@@ -25,7 +25,9 @@ inline constexpr const char* kEnvMemory = "CORUN_MEMORY";  // bytes
 inline constexpr const char* kEnvLatencyTarget = "CORUN_LATENCY_TARGET_US";
 inline constexpr const char* kEnvDisable = "CORUN_DISABLE";
 
-inline constexpr uint32_t kJoinReadOnlyGates = 1U << 0;  ///< flags: can register read-only memory
+// JoinRequest::flags
+inline constexpr uint32_t kJoinReadOnlyGates = 1U << 0;  ///< can register read-only memory
+inline constexpr uint32_t kJoinParked = 1U << 1;         ///< was parked when the last daemon ended
 
 struct JoinRequest {
   uint32_t magic;
@@ -57,5 +59,13 @@ struct JoinReply {
   uint64_t session;
 };
 static_assert(sizeof(JoinReply) == 24);
+
+/// What a workload may send after it has joined: the daemon is to look at its page at once, since a
+/// call waits, memory is wanted or it is ready to be parked. Nothing else is ever sent.
+struct Notice {
+  uint32_t magic;
+};
+inline constexpr uint32_t kNoticeMagic = 0x31544e43;  ///< "CNT1"
+static_assert(sizeof(Notice) == 4);
 
 }  // namespace corun::wire

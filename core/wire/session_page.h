@@ -40,7 +40,7 @@ inline constexpr uint32_t kClosed = 1;
 /// Written by the daemon, read by the workload's launch path: one load when nothing is armed.
 struct alignas(64) HotOrders {
   /// Bit i: before its work this session waits for gate i. Bit 31: it waits for its own turn word.
-  /// 0: forward at once.
+  /// Bit 30: its process is being parked or is parked. 0: forward at once.
   std::atomic<uint32_t> armed;
   /// A wait is enqueued once per this much estimated GPU work, us; 0: before every launch.
   std::atomic<uint32_t> wait_every_us;
@@ -58,6 +58,9 @@ struct alignas(64) HotOrders {
   std::atomic<uint32_t> hold;
 };
 inline constexpr uint32_t kArmedTurn = 1U << 31;
+/// No call may reach the GPU: it waits in the shim, asking for the process to be resumed, until the
+/// bit is cleared (a futex). Protocol and states: docs/adr/0007-parking-protocol.md.
+inline constexpr uint32_t kArmedParked = 1U << 30;
 
 /// Written by the daemon, read by the shim's thread, which sleeps on `sequence` (a futex).
 struct alignas(64) Orders {
@@ -69,7 +72,18 @@ struct alignas(64) Orders {
   std::atomic<uint64_t> lease_until_ns;
   std::atomic<uint32_t> preempt_sequence;  ///< raised: preempt the channel groups once
   std::atomic<uint32_t> leave;             ///< 1: the daemon closed this session
+  /// Bytes that this session may hold now, whatever its limit says, since the GPU has no more to
+  /// give; 0: no such bound. An allocation beyond it waits for memory as one does that the driver
+  /// refused.
+  std::atomic<uint64_t> memory_room_bytes;
+  std::atomic<uint32_t> park_sequence;  ///< raised whenever the session is to become ready
+  /// How long an allocation that finds no memory waits for the daemon's answer, ms; 0: not at all.
+  std::atomic<uint32_t> memory_wait_ms;
+  /// Counters::memory_asks that is answered, times two, plus one if it is to be tried again; a
+  /// futex.
+  std::atomic<uint32_t> memory_answer;
 };
+static_assert(sizeof(Orders) == 64);
 
 /// Waited for by this session's streams; the daemon gives and takes turns with it.
 struct alignas(64) Turn {
@@ -113,12 +127,29 @@ struct alignas(64) Counters {
   /// in.
   std::atomic<uint64_t> gate_closed_ns;
 };
+static_assert(sizeof(Counters) == 192);
 inline constexpr uint32_t kFlagCapturing = 1U << 0;
 inline constexpr uint32_t kFlagNoWaitValue = 1U << 1;      ///< device or driver lacks stream waits
 inline constexpr uint32_t kFlagNoChannelGroups = 1U << 2;  ///< none seen (MPS, sandbox)
 inline constexpr uint32_t kFlagBursting = 1U << 3;
 inline constexpr uint32_t kFlagHints = 1U << 4;  ///< the application brackets its bursts itself
-inline constexpr uint32_t kFlagCannotHold = 1U << 5;  ///< no kernel can keep the GPU busy here
+inline constexpr uint32_t kFlagCannotHold = 1U << 5;    ///< no kernel can keep the GPU busy here
+inline constexpr uint32_t kFlagWaiting = 1U << 6;       ///< a thread waits for the GPU
+inline constexpr uint32_t kFlagSharesMemory = 1U << 7;  ///< device memory of or for other processes
+inline constexpr uint32_t kFlagManagedMemory = 1U << 8;  ///< it has had managed memory
+inline constexpr uint32_t kFlagManyDevices = 1U << 9;    ///< the process uses several GPUs
+
+/// Written by the workload, read by the daemon: what waits for it (docs/adr/0007).
+struct alignas(64) Waits {
+  std::atomic<uint64_t> other_calls;   ///< GPU calls that no counter above counts
+  std::atomic<uint64_t> held_calls;    ///< calls that came while the process was parked
+  std::atomic<uint64_t> wanted_bytes;  ///< of the allocation that waits for memory; 0: none
+  std::atomic<uint32_t> memory_asks;   ///< raised by each allocation that waits for memory
+  /// Orders::park_sequence for which new calls are held and none is inside the driver that must not
+  /// be there while the process is parked.
+  std::atomic<uint32_t> park_ready;
+};
+static_assert(sizeof(Waits) == 64);
 
 struct SessionPage {
   uint32_t magic;
@@ -130,6 +161,7 @@ struct SessionPage {
   Counters counters;
   /// Durations of bursts, first launch to drained, us.
   alignas(64) std::atomic<uint32_t> burst_us[kBurstRing];
+  Waits waits;
 };
 static_assert(sizeof(SessionPage) <= kPageBytes);
 static_assert(offsetof(SessionPage, hot) == 64);
@@ -137,6 +169,7 @@ static_assert(offsetof(SessionPage, orders) == 128);
 static_assert(offsetof(SessionPage, turn) == 192);
 static_assert(offsetof(SessionPage, counters) == 256);
 static_assert(offsetof(SessionPage, burst_us) == 256 + 192);
+static_assert(offsetof(SessionPage, waits) == 256 + 192 + 2048);
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
 struct GatePage {

@@ -32,6 +32,7 @@ namespace corun::shim {
   X(stream_query, cuStreamQuery, (StreamHandle stream))                                            \
   X(stream_is_capturing, cuStreamIsCapturing, (StreamHandle stream, cuda::CaptureStatus * status)) \
   X(exchange_capture_mode, cuThreadExchangeStreamCaptureMode, (cuda::CaptureMode * mode))          \
+  X(process_state, cuCheckpointProcessGetState, (int pid, cuda::ProcessState* state))              \
   X(event_create, cuEventCreate, (EventHandle * event, unsigned flags))                            \
   X(event_destroy, cuEventDestroy_v2, (EventHandle event))                                         \
   X(event_record, cuEventRecord, (EventHandle event, StreamHandle stream))                         \

@@ -273,6 +273,8 @@ void Machine::reset() {
   samples_.reset();
   graphs_.reset();
   captures_.store(0, std::memory_order_relaxed);
+  looking_.store(0, std::memory_order_relaxed);
+  traits_.store(0, std::memory_order_relaxed);
   hint_depth_.store(0, std::memory_order_relaxed);
   hints_.store(false, std::memory_order_relaxed);
   thread_state = {};

@@ -52,6 +52,8 @@ struct DeviceState {
   uint64_t work_seen = 0;
   uint64_t begun_seen = 0;
   uint64_t begun_changed_ns = 0;
+  uint64_t news_told = 0;
+  bool waited = false;  ///< a thread was waiting for the GPU at the last look
 };
 
 struct Outside {
@@ -60,6 +62,10 @@ struct Outside {
   void (*join)(DeviceState& device) = nullptr;
   /// Wakes the shim's thread if it would sleep past `due_ns`.
   void (*kick)(uint64_t due_ns) = nullptr;
+  /// Waits until the process is not parked any more.
+  void (*hold)(DeviceState& device) = nullptr;
+  /// Waits for `bytes` of memory. True: the allocation is to be tried once more.
+  bool (*await_memory)(DeviceState& device, uint64_t bytes) = nullptr;
 };
 
 /// Work that the application is putting on a stream. Lives on the stack around the driver's call.
@@ -102,6 +108,11 @@ struct Synchronisation {
 struct Reservation {
   DeviceState* device = nullptr;
   uint64_t bytes = 0;
+};
+enum class Reserved {
+  kYes,
+  kOverLimit,  ///< the workload's limit refuses it
+  kNoRoom,     ///< the GPU has no room for it now
 };
 
 class Machine {
@@ -177,9 +188,37 @@ class Machine {
   void on_stream_gone(StreamHandle stream);
   void on_burst_hint(bool begin);
 
+  // Parking (parking.cc).
+  /// Before a call that needs the GPU: returns once the process is on it.
+  void before_call(DeviceState* device) {
+    if (device != nullptr && parked(*device)) {
+      hold(*device);
+    }
+  }
+  /// Around a call that must not be inside the driver while the process is parked (it neither holds
+  /// synchronisations and queries up nor survives them): begins once the process is on the GPU.
+  void begin_look(DeviceState* device);
+  void end_look(DeviceState* device);
+  /// The same for the shim's own calls, which are left out instead. False: not now.
+  bool try_look(DeviceState& device);
+  bool looking() const { return looking_.load(std::memory_order_seq_cst) != 0; }
+  bool parked(const DeviceState& device) const {
+    return (device.pages.load(std::memory_order_acquire)
+                ->session->hot.armed.load(std::memory_order_relaxed) &
+            wire::kArmedParked) != 0;
+  }
+  void hold(DeviceState& device);
+  /// A call of the process needs the GPU: it is to come back.
+  void ask_back(DeviceState& device);
+  /// wire::kFlag... of the process, for its whole life.
+  void note(uint32_t flag) { traits_.fetch_or(flag, std::memory_order_relaxed); }
+  uint32_t traits() const { return traits_.load(std::memory_order_relaxed); }
+
   // Memory (memory.cc).
-  /// False: the limit refuses it. With no device nothing is counted.
-  bool reserve(Reservation& reservation, DeviceState* device, uint64_t bytes);
+  /// With no device nothing is counted.
+  Reserved reserve(Reservation& reservation, DeviceState* device, uint64_t bytes);
+  /// After an allocation found no memory. True: it is to be tried once more.
+  bool await_memory(DeviceState* device, uint64_t bytes);
   void commit(const Reservation& reservation, MemoryKind kind, uint64_t key, ContextHandle context);
   void cancel(const Reservation& reservation);
   bool before_free(MemoryKind kind, uint64_t key, Holding* holding);
@@ -192,6 +231,11 @@ class Machine {
   uint64_t limit(const DeviceState& device) const {
     return device.pages.load(std::memory_order_acquire)
         ->session->orders.memory_limit_bytes.load(std::memory_order_relaxed);
+  }
+  /// What the device may hold now beside its limit; 0: no bound.
+  uint64_t room(const DeviceState& device) const {
+    return device.pages.load(std::memory_order_acquire)
+        ->session->orders.memory_room_bytes.load(std::memory_order_relaxed);
   }
   void publish(DeviceState& device);
 
@@ -265,6 +309,8 @@ class Machine {
   MemoryBook book_;
   ChannelGroups groups_;
   std::atomic<int> captures_{0};
+  std::atomic<int> looking_{0};
+  std::atomic<uint32_t> traits_{0};
   std::atomic<uint32_t> hint_depth_{0};
   std::atomic<bool> hints_{false};
   Graphs graphs_;

@@ -3,8 +3,17 @@
 
 #include "engine/shim/log.h"
 #include "engine/shim/machine.h"
+#include "engine/shim/thread_state.h"
 
 namespace corun::shim {
+
+namespace {
+
+bool fits(uint64_t used, uint64_t bytes, uint64_t limit) {
+  return used <= limit && bytes <= limit - used;
+}
+
+}  // namespace
 
 void Machine::publish(DeviceState& device) {
   wire::Counters& counters = device.pages.load(std::memory_order_acquire)->session->counters;
@@ -16,21 +25,33 @@ void Machine::publish(DeviceState& device) {
   }
 }
 
-bool Machine::reserve(Reservation& reservation, DeviceState* device, uint64_t bytes) {
+Reserved Machine::reserve(Reservation& reservation, DeviceState* device, uint64_t bytes) {
   if (device == nullptr) {
-    return true;
+    return Reserved::kYes;
   }
   let_go();  // allocating may wait for the device
-  if (!book_.reserve(device->ordinal, bytes, limit(*device))) {
-    device->pages.load(std::memory_order_acquire)
-        ->session->counters.refusals.fetch_add(1, std::memory_order_relaxed);
-    log_debug("refused %llu bytes: %llu of %llu in use", static_cast<unsigned long long>(bytes),
-              static_cast<unsigned long long>(book_.used(device->ordinal)),
-              static_cast<unsigned long long>(limit(*device)));
-    return false;
+  const uint64_t granted = limit(*device);
+  const uint64_t free = room(*device);
+  const bool room_binds = free != 0 && (granted == 0 || free < granted);
+  if (room_binds && !book_.reserve(device->ordinal, bytes, free)) {
+    if (granted == 0 || fits(book_.used(device->ordinal), bytes, granted)) {
+      return Reserved::kNoRoom;
+    }
+  } else if (room_binds || book_.reserve(device->ordinal, bytes, granted)) {
+    reservation = {.device = device, .bytes = bytes};
+    return Reserved::kYes;
   }
-  reservation = {.device = device, .bytes = bytes};
-  return true;
+  device->pages.load(std::memory_order_acquire)
+      ->session->counters.refusals.fetch_add(1, std::memory_order_relaxed);
+  log_debug("refused %llu bytes: %llu of %llu in use", static_cast<unsigned long long>(bytes),
+            static_cast<unsigned long long>(book_.used(device->ordinal)),
+            static_cast<unsigned long long>(granted));
+  return Reserved::kOverLimit;
+}
+
+bool Machine::await_memory(DeviceState* device, uint64_t bytes) {
+  return device != nullptr && thread_state.capturing == 0 && outside_.await_memory != nullptr &&
+         outside_.await_memory(*device, bytes);
 }
 
 void Machine::commit(const Reservation& reservation, MemoryKind kind, uint64_t key,
@@ -90,7 +111,7 @@ bool Machine::on_map(DevicePtr address, uint64_t bytes, AllocationHandle handle)
   DeviceState* device = of_device(physical.device);
   if (physical.bytes == 0 && device != nullptr) {  // an import: its size is known only now
     Reservation reservation;
-    if (!reserve(reservation, device, round_up(bytes, kPhysicalGranule))) {
+    if (reserve(reservation, device, round_up(bytes, kPhysicalGranule)) != Reserved::kYes) {
       return false;
     }
     book_.grow(MemoryKind::kPhysical, handle, reservation.bytes);

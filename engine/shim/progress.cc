@@ -153,7 +153,11 @@ void Machine::ask_streams(DeviceState& device, bool foreign) {
   if (driver_->stream_query == nullptr || thread_state.capturing > 0) {
     return;
   }
+  if (!try_look(device)) {
+    return;
+  }
   if (!device.watch_lock.try_acquire()) {
+    end_look(&device);
     return;  // streams are being asked or destroyed: a later look will do
   }
   const RelaxedCapture relaxed(*driver_);
@@ -179,6 +183,7 @@ void Machine::ask_streams(DeviceState& device, bool foreign) {
     }
   });
   device.watch_lock.release();
+  end_look(&device);
 }
 
 uint64_t Machine::watch(DeviceState& device, uint64_t now_ns) {

@@ -72,6 +72,16 @@ inline constexpr uint32_t kHoldAfterBursts = 8;
 /// Bursts that are not held after one that lasted to the limit, doubled so many times at most.
 inline constexpr uint32_t kHoldRest = 16;
 inline constexpr uint32_t kHoldStrikes = 6;
+/// A thread that waits for the daemon looks again this often: the daemon may be gone.
+inline constexpr uint64_t kLookAgainNs = 100'000'000;
+/// At its end a parked process waits to come back for this long.
+inline constexpr uint64_t kLongestAtExitNs = 60'000'000'000;
+/// A process that its daemon left parked asks the driver this often whether it is on the GPU again.
+inline constexpr uint64_t kOwnStateNs = 20'000'000;
+/// A notice that the daemon's socket did not take is sent again after this.
+inline constexpr uint64_t kNoticeRetryNs = 10'000'000;
+/// The daemon's answer about memory may come this much later than its own bound.
+inline constexpr uint64_t kAnswerSlackNs = 1'000'000'000;
 
 /// Granules of device memory: what one allocation is rounded up to when it is counted.
 inline constexpr uint64_t kAllocationGranule = 512;

@@ -60,6 +60,11 @@ bool Machine::follows(const Pages& pages) const {
 }
 
 void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
+  if ((armed & wire::kArmedParked) != 0) {
+    hold(*operation.device);
+    operation.pages = operation.device->pages.load(std::memory_order_acquire);
+    armed = operation.pages->session->hot.armed.load(std::memory_order_relaxed);
+  }
   if (captures_.load(std::memory_order_seq_cst) > 0 &&
       (thread_state.capturing > 0 || capturing(operation.stream))) {
     operation.pages->session->counters.flags.fetch_or(wire::kFlagCapturing,
@@ -86,8 +91,9 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
     operation.state = nullptr;
   }
   if (sample) {
-    if (samples_.any_pending()) {
+    if (samples_.any_pending() && try_look(device)) {
       samples_.harvest(*driver_);
+      end_look(&device);
     }
     operation.sample =
         samples_.start(*driver_, current_context(), operation.stream, operation.entry);

@@ -164,6 +164,8 @@ void FakeDaemon::welcome(int fd, const wire::JoinRequest& request, Manner manner
     session.page->session = number;
     session.page->hot.gate = gate.load();
     session.page->hot.close_permille = 1000;
+    session.page->hot.armed = armed.load();
+    session.page->orders.memory_wait_ms = memory_wait_ms.load();
     session.page->orders.memory_limit_bytes = memory_limit.load();
     session.page->orders.slice_us = slice_us.load();
     session.page->orders.lease_until_ns = monotonic_ns() + lease_ns;
@@ -211,6 +213,31 @@ wire::JoinRequest FakeDaemon::request(size_t index) {
 void FakeDaemon::wake(wire::SessionPage& page) {
   ++page.orders.sequence;
   syscall(SYS_futex, &page.orders.sequence, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+void FakeDaemon::set_parked(wire::SessionPage& page, bool parked) {
+  if (parked) ++page.orders.park_sequence;
+  page.hot.armed = parked ? wire::kArmedParked : 0;
+  wake(page);
+  syscall(SYS_futex, &page.hot.armed, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+void FakeDaemon::answer_memory(wire::SessionPage& page, bool try_again) {
+  page.orders.memory_answer = page.waits.memory_asks * 2 + (try_again ? 1 : 0);
+  syscall(SYS_futex, &page.orders.memory_answer, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+size_t FakeDaemon::notices() {
+  const std::lock_guard lock(mutex_);
+  size_t count = 0;
+  for (const int fd : open_) {
+    wire::Notice notice[2] = {};
+    for (ssize_t n = 0; (n = recv(fd, &notice, sizeof notice, MSG_DONTWAIT)) > 0;) {
+      const bool good = n == sizeof notice[0] && notice[0].magic == wire::kNoticeMagic;
+      count += good ? 1 : 1000;
+    }
+  }
+  return count;
 }
 
 }  // namespace corun::shim::testing

@@ -42,6 +42,8 @@ class FakeDaemon {
   std::atomic<uint32_t> slice_us = 0;
   std::atomic<uint64_t> lease_ns = 60'000'000'000;
   std::atomic<int32_t> gate = -1;
+  std::atomic<uint32_t> armed = 0;
+  std::atomic<uint32_t> memory_wait_ms = 0;
 
   std::string run_dir() const { return folder_; }
   /// Waits for the session of this number, from 0; null if none comes.
@@ -52,8 +54,13 @@ class FakeDaemon {
   void set_manner(Manner manner) { manner_ = manner; }
   /// Closes all connections, as a daemon that dies.
   void hang_up();
+  /// Notices that came since the last call; anything else that came counts as a thousand.
+  size_t notices();
   /// Changes are seen at once.
   static void wake(wire::SessionPage& page);
+  /// Sets or clears kArmedParked and wakes whoever waits for it.
+  static void set_parked(wire::SessionPage& page, bool parked);
+  static void answer_memory(wire::SessionPage& page, bool try_again);
 
  private:
   struct Session {

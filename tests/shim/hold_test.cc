@@ -186,7 +186,7 @@ TEST_F(HoldTest, AllocatingAndFreeingReleaseItFirst) {
   warm();
   burst();
   Reservation reservation;
-  ASSERT_TRUE(machine.reserve(reservation, device, 512));
+  ASSERT_EQ(machine.reserve(reservation, device, 512), Reserved::kYes);
   EXPECT_FALSE(hold().active());
   machine.commit(reservation, MemoryKind::kLinear, 0x7000, gpu.context);
   let_linger_end();

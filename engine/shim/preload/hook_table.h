@@ -30,6 +30,8 @@
   X(cuStreamDestroy_v2, stream_destroy, kLegacy, 4000)                           \
   X(cuEventSynchronize, event_synchronize, kLegacy, 2000)                        \
   X(cuEventQuery, event_synchronize, kLegacy, 2000)                              \
+  X(cuEventElapsedTime, event_elapsed, kLegacy, 2000)                            \
+  X(cuEventElapsedTime_v2, event_elapsed, kLegacy, 12080)                        \
   X(cuEventRecord, event_record, kLegacy, 2000)                                  \
   X(cuEventRecord_ptsz, event_record, kPerThread, 7000)                          \
   X(cuEventRecordWithFlags, event_record_flags, kLegacy, 11010)                  \
@@ -198,6 +200,82 @@
   CORUN_SYNC_COPY_HOOKS_OF(X, _ptds, kPerThread)
 // NOLINTEND(bugprone-macro-parentheses)
 
+// Calls that only wait while the process is parked: the driver would hold them up without anybody
+// knowing that they wait. What else they mean: TouchKind, hooks_touch.cc.
+#define CORUN_TOUCH_HOOKS(X)                                 \
+  X(cuStreamCreate, kPlain, kLegacy, 2000)                   \
+  X(cuStreamCreateWithPriority, kPlain, kLegacy, 5050)       \
+  X(cuStreamWaitEvent, kPlain, kLegacy, 3020)                \
+  X(cuStreamWaitEvent_ptsz, kPlain, kPerThread, 7000)        \
+  X(cuStreamAddCallback, kPlain, kLegacy, 5000)              \
+  X(cuStreamAddCallback_ptsz, kPlain, kPerThread, 7000)      \
+  X(cuLaunchHostFunc, kPlain, kLegacy, 10000)                \
+  X(cuLaunchHostFunc_ptsz, kPlain, kPerThread, 10000)        \
+  X(cuStreamWaitValue32_v2, kPlain, kLegacy, 11070)          \
+  X(cuStreamWaitValue32_v2_ptsz, kPlain, kPerThread, 11070)  \
+  X(cuStreamWaitValue64_v2, kPlain, kLegacy, 11070)          \
+  X(cuStreamWaitValue64_v2_ptsz, kPlain, kPerThread, 11070)  \
+  X(cuStreamWriteValue32_v2, kPlain, kLegacy, 11070)         \
+  X(cuStreamWriteValue32_v2_ptsz, kPlain, kPerThread, 11070) \
+  X(cuStreamWriteValue64_v2, kPlain, kLegacy, 11070)         \
+  X(cuStreamWriteValue64_v2_ptsz, kPlain, kPerThread, 11070) \
+  X(cuStreamBatchMemOp_v2, kPlain, kLegacy, 11070)           \
+  X(cuStreamBatchMemOp_v2_ptsz, kPlain, kPerThread, 11070)   \
+  X(cuStreamAttachMemAsync, kPlain, kLegacy, 6000)           \
+  X(cuStreamAttachMemAsync_ptsz, kPlain, kPerThread, 7000)   \
+  X(cuEventCreate, kPlain, kLegacy, 2000)                    \
+  X(cuEventDestroy_v2, kPlain, kLegacy, 4000)                \
+  X(cuModuleLoad, kPlain, kLegacy, 2000)                     \
+  X(cuModuleLoadData, kPlain, kLegacy, 2000)                 \
+  X(cuModuleLoadDataEx, kPlain, kLegacy, 2010)               \
+  X(cuModuleLoadFatBinary, kPlain, kLegacy, 2000)            \
+  X(cuModuleUnload, kPlain, kLegacy, 2000)                   \
+  X(cuModuleGetFunction, kPlain, kLegacy, 2000)              \
+  X(cuModuleGetGlobal_v2, kPlain, kLegacy, 3020)             \
+  X(cuLibraryLoadData, kPlain, kLegacy, 12000)               \
+  X(cuLibraryLoadFromFile, kPlain, kLegacy, 12000)           \
+  X(cuLibraryUnload, kPlain, kLegacy, 12000)                 \
+  X(cuLibraryGetModule, kPlain, kLegacy, 12000)              \
+  X(cuLibraryGetGlobal, kPlain, kLegacy, 12000)              \
+  X(cuKernelGetFunction, kPlain, kLegacy, 12000)             \
+  X(cuKernelGetAttribute, kPlain, kLegacy, 12000)            \
+  X(cuKernelSetAttribute, kPlain, kLegacy, 12000)            \
+  X(cuFuncLoad, kPlain, kLegacy, 12040)                      \
+  X(cuFuncGetAttribute, kPlain, kLegacy, 2020)               \
+  X(cuFuncSetAttribute, kPlain, kLegacy, 9000)               \
+  X(cuFuncSetCacheConfig, kPlain, kLegacy, 3000)             \
+  X(cuMemAllocHost_v2, kPlain, kLegacy, 3020)                \
+  X(cuMemHostAlloc, kPlain, kLegacy, 2020)                   \
+  X(cuMemFreeHost, kPlain, kLegacy, 2000)                    \
+  X(cuMemHostRegister_v2, kPlain, kLegacy, 6050)             \
+  X(cuMemHostUnregister, kPlain, kLegacy, 4000)              \
+  X(cuMemAdvise, kPlain, kLegacy, 8000)                      \
+  X(cuMemAdvise_v2, kPlain, kLegacy, 12020)                  \
+  X(cuMemPoolCreate, kPlain, kLegacy, 11020)                 \
+  X(cuMemPoolDestroy, kPlain, kLegacy, 11020)                \
+  X(cuMemPoolTrimTo, kPlain, kLegacy, 11020)                 \
+  X(cuMemPoolSetAttribute, kPlain, kLegacy, 11020)           \
+  X(cuMemPoolSetAccess, kPlain, kLegacy, 11020)              \
+  X(cuMemAddressReserve, kPlain, kLegacy, 10020)             \
+  X(cuMemAddressFree, kPlain, kLegacy, 10020)                \
+  X(cuMemSetAccess, kPlain, kLegacy, 10020)                  \
+  X(cuExternalMemoryGetMappedBuffer, kPlain, kLegacy, 10000) \
+  X(cuTexObjectCreate, kPlain, kLegacy, 5000)                \
+  X(cuTexObjectDestroy, kPlain, kLegacy, 5000)               \
+  X(cuSurfObjectCreate, kPlain, kLegacy, 5000)               \
+  X(cuSurfObjectDestroy, kPlain, kLegacy, 5000)              \
+  X(cuMemExportToShareableHandle, kShares, kLegacy, 10020)   \
+  X(cuIpcGetMemHandle, kShares, kLegacy, 4010)               \
+  X(cuIpcGetEventHandle, kShares, kLegacy, 4010)             \
+  X(cuIpcOpenEventHandle, kShares, kLegacy, 4010)            \
+  X(cuGraphUpload, kPlain, kLegacy, 11010)                   \
+  X(cuGraphUpload_ptsz, kPlain, kPerThread, 11010)           \
+  X(cuCtxSetLimit, kPlain, kLegacy, 3010)                    \
+  X(cuCtxResetPersistingL2Cache, kPlain, kLegacy, 11000)     \
+  X(cuCtxEnablePeerAccess, kPlain, kLegacy, 4000)            \
+  X(cuGreenCtxCreate, kPlain, kLegacy, 12040)                \
+  X(cuGreenCtxDestroy, kPlain, kLegacy, 12040)
+
 #define CORUN_NVML_HOOKS(X)                           \
   X(nvmlDeviceGetMemoryInfo, nvml_memory, kLegacy, 0) \
   X(nvmlDeviceGetMemoryInfo_v2, nvml_memory_v2, kLegacy, 0)
@@ -210,6 +288,7 @@
   CORUN_MEMORY_HOOKS(X)     \
   CORUN_ASYNC_COPY_HOOKS(X) \
   CORUN_SYNC_COPY_HOOKS(X)  \
+  CORUN_TOUCH_HOOKS(X)      \
   CORUN_NVML_HOOKS(X)
 
 // Where a handler's address stands: C names, for the stubs below. The compiler fills them in; it

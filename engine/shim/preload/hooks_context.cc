@@ -14,7 +14,12 @@ namespace {
 /// A context of `device` is being made by this thread: channel groups that come meanwhile are its.
 class Making {
  public:
-  explicit Making(Device device) : counts_(outermost()) { thread_state.making_device = device; }
+  explicit Making(Device device) : counts_(outermost()) {
+    if (counts_) {
+      machine.before_call(machine.of_device(device));
+    }
+    thread_state.making_device = device;
+  }
   Code done(Code code, Device device, const ContextHandle* context) const {
     thread_state.making_device = -1;
     if (counts_ && code == Code::kSuccess && context != nullptr) {
@@ -62,6 +67,7 @@ Code primary_retain(ContextHandle* context, Device device) {
 template <Slot kSlot, DefaultStream>
 Code ctx_destroy(ContextHandle context) {
   if (outermost()) {
+    before_other_call();
     const Inside inside;
     machine.on_context_gone(context);
   }
@@ -75,6 +81,7 @@ Code primary_drop(Device device) {
   if (state == nullptr) {
     return next<kSlot>(device);
   }
+  machine.before_call(state);
   const Unwatched unwatched(machine, *state);
   const Code code = next<kSlot>(device);
   const Inside inside;

@@ -16,17 +16,20 @@ Code made(Code code, const GraphExecHandle* exec, GraphHandle graph, uint64_t fl
 template <Slot kSlot, DefaultStream>
 Code graph_instantiate(GraphExecHandle* exec, GraphHandle graph, GraphNodeHandle* error_node,
                        char* log, size_t log_bytes) {
+  before_other_call();
   return made(next<kSlot>(exec, graph, error_node, log, log_bytes), exec, graph, 0);
 }
 
 template <Slot kSlot, DefaultStream>
 Code graph_instantiate_flags(GraphExecHandle* exec, GraphHandle graph, unsigned long long flags) {
+  before_other_call();
   return made(next<kSlot>(exec, graph, flags), exec, graph, flags);
 }
 
 template <Slot kSlot, DefaultStream>
 Code graph_instantiate_params(GraphExecHandle* exec, GraphHandle graph,
                               cuda::GraphInstantiateParams* params) {
+  before_other_call();
   const uint64_t flags = params == nullptr ? 0 : params->flags;
   return made(next<kSlot>(exec, graph, params), exec, graph, flags);
 }
@@ -34,6 +37,7 @@ Code graph_instantiate_params(GraphExecHandle* exec, GraphHandle graph,
 template <Slot kSlot, DefaultStream>
 Code graph_update(GraphExecHandle exec, GraphHandle graph, GraphNodeHandle* error_node,
                   cuda::GraphUpdateResult* result) {
+  before_other_call();
   const Code code = next<kSlot>(exec, graph, error_node, result);
   if (code == Code::kSuccess && outermost()) {
     machine.on_graph_updated(exec, graph);
@@ -43,6 +47,7 @@ Code graph_update(GraphExecHandle exec, GraphHandle graph, GraphNodeHandle* erro
 
 template <Slot kSlot, DefaultStream>
 Code graph_update_v2(GraphExecHandle exec, GraphHandle graph, cuda::GraphUpdateInfo* info) {
+  before_other_call();
   const Code code = next<kSlot>(exec, graph, info);
   if (code == Code::kSuccess && outermost()) {
     machine.on_graph_updated(exec, graph);
@@ -58,6 +63,7 @@ using SetNode = Code (*Driver::*)(GraphNodeHandle node, const void* params);
 template <Slot kSlot, class... More>
 Code change_node(GraphExecHandle exec, GraphNodeHandle node, const void* params, SetNode set,
                  More... more) {
+  before_other_call();
   const Code code = next<kSlot>(exec, node, params, more...);
   if (code != Code::kSuccess || !outermost()) {
     return code;
@@ -101,6 +107,7 @@ Code graph_set_memset(GraphExecHandle exec, GraphNodeHandle node, const void* pa
 /// A change that is not followed: the graph is gated whole from now on.
 template <Slot kSlot, DefaultStream>
 Code graph_set_other(GraphExecHandle exec, GraphNodeHandle node, void* params) {
+  before_other_call();
   const Code code = next<kSlot>(exec, node, params);
   if (code == Code::kSuccess && outermost()) {
     machine.on_graph_updated(exec, nullptr);
@@ -110,6 +117,7 @@ Code graph_set_other(GraphExecHandle exec, GraphNodeHandle node, void* params) {
 
 template <Slot kSlot, DefaultStream>
 Code graph_set_enabled(GraphExecHandle exec, GraphNodeHandle node, unsigned enabled) {
+  before_other_call();
   const Code code = next<kSlot>(exec, node, enabled);
   if (code == Code::kSuccess && outermost()) {
     machine.on_graph_updated(exec, nullptr);
@@ -120,6 +128,7 @@ Code graph_set_enabled(GraphExecHandle exec, GraphNodeHandle node, unsigned enab
 /// Out of the book before the driver may give the handle out again.
 template <Slot kSlot, DefaultStream>
 Code graph_exec_destroy(GraphExecHandle exec) {
+  before_other_call();
   Graphs::Entry* entry = outermost() ? machine.before_graph_gone(exec) : nullptr;
   const Code code = next<kSlot>(exec);
   machine.on_graph_gone(entry);

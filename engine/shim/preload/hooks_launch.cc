@@ -133,13 +133,19 @@ Code graph_launch(GraphExecHandle graph, StreamHandle stream) {
   return code;
 }
 
+template <class Call>
+Code looking(Call call) {
+  const Look look;
+  return call();
+}
+
 template <Slot kSlot, DefaultStream>
 Code ctx_synchronize() {
   Synchronisation sync;
   if (outermost()) {
     machine.before_context_sync(sync);
   }
-  const Code code = next<kSlot>();
+  const Code code = looking([] { return next<kSlot>(); });
   machine.after_sync(sync, code);
   return code;
 }
@@ -151,7 +157,7 @@ Code ctx_synchronize_v2(ContextHandle context) {
   if (outermost() && context == machine.current_context()) {
     machine.before_context_sync(sync);
   }
-  const Code code = next<kSlot>(context);
+  const Code code = looking([&] { return next<kSlot>(context); });
   machine.after_sync(sync, code);
   return code;
 }
@@ -163,7 +169,7 @@ Code stream_synchronize(StreamHandle stream) {
   if (outermost()) {
     machine.before_stream_sync(sync, named<kDefault>(stream));
   }
-  const Code code = next<kSlot>(stream);
+  const Code code = looking([&] { return next<kSlot>(stream); });
   machine.after_sync(sync, code);
   return code;
 }
@@ -174,14 +180,20 @@ Code event_synchronize(EventHandle event) {
   if (outermost()) {
     machine.before_event_sync(sync, event);
   }
-  const Code code = next<kSlot>(event);
+  const Code code = looking([&] { return next<kSlot>(event); });
   machine.after_sync(sync, code);
   return code;
+}
+
+template <Slot kSlot, DefaultStream>
+Code event_elapsed(float* milliseconds, EventHandle from, EventHandle to) {
+  return looking([&] { return next<kSlot>(milliseconds, from, to); });
 }
 
 template <Slot kSlot, DefaultStream kDefault>
 Code event_record(EventHandle event, StreamHandle stream) {
   if (outermost()) {
+    before_other_call();
     machine.on_event_record(event, named<kDefault>(stream));
   }
   return next<kSlot>(event, stream);
@@ -190,6 +202,7 @@ Code event_record(EventHandle event, StreamHandle stream) {
 template <Slot kSlot, DefaultStream kDefault>
 Code event_record_flags(EventHandle event, StreamHandle stream, unsigned flags) {
   if (outermost()) {
+    before_other_call();
     machine.on_event_record(event, named<kDefault>(stream));
   }
   return next<kSlot>(event, stream, flags);
@@ -198,6 +211,7 @@ Code event_record_flags(EventHandle event, StreamHandle stream, unsigned flags) 
 template <Slot kSlot, DefaultStream>
 Code stream_destroy(StreamHandle stream) {
   if (outermost()) {
+    before_other_call();
     machine.on_stream_gone(stream);
   }
   return next<kSlot>(stream);
@@ -208,6 +222,7 @@ class CaptureBegin {
  public:
   CaptureBegin() : counts_(outermost()) {
     if (counts_) {
+      before_other_call();
       machine.on_capture_begin();
     }
   }
@@ -246,6 +261,7 @@ Code begin_capture_to_graph(StreamHandle stream, void* graph, const void* depend
 template <Slot kSlot, DefaultStream>
 Code end_capture(StreamHandle stream, void** graph) {
   const bool counts = outermost();
+  before_other_call();
   const Code code = next<kSlot>(stream, graph);
   if (counts && code != Code::kStreamCaptureWrongThread && code != Code::kIllegalState) {
     thread_state.capturing -= thread_state.capturing > 0 ? 1 : 0;

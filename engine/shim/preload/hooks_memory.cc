@@ -19,8 +19,9 @@ class Request {
  public:
   /// `device` is null where nothing is counted.
   Request(DeviceState* device, uint64_t bytes, uint64_t granule)
-      : refused_(!machine.reserve(reservation_, device, round_up(bytes, granule))) {}
-  bool refused() const { return refused_; }
+      : reserved_(machine.reserve(reservation_, device, round_up(bytes, granule))) {}
+  Reserved reserved() const { return reserved_; }
+  bool refused() const { return reserved_ != Reserved::kYes; }
 
   template <class Key>
   Code done(Code code, MemoryKind kind, const Key* key, ContextHandle context) {
@@ -38,16 +39,11 @@ class Request {
   static uint64_t as_key(const void* value) { return reinterpret_cast<uint64_t>(value); }
 
   Reservation reservation_;
-  bool refused_;
+  Reserved reserved_;
 };
 
-DeviceState* counted() {
-  if (!outermost()) {
-    return nullptr;
-  }
-  const Inside inside;
-  return machine.current();
-}
+/// The device whose memory a call changes; counted, and held while the process is parked.
+DeviceState* counted() { return before_other_call(); }
 
 ContextHandle context_of(const DeviceState* device) {
   if (device == nullptr) {
@@ -57,13 +53,37 @@ ContextHandle context_of(const DeviceState* device) {
   return machine.current_context();
 }
 
+/// What is asked for.
+struct Wish {
+  DeviceState* device = nullptr;
+  uint64_t bytes = 0;
+  uint64_t granule = kAllocationGranule;
+  MemoryKind kind = MemoryKind::kLinear;
+};
+
+/// An allocation. Beyond the workload's limit it is refused at once; where the GPU has no memory
+/// for it now it may wait for some, and is tried once more.
+template <class Key, class Call>
+Code allocate(const Wish& wish, const Key* key, ContextHandle context, Call call) {
+  for (bool again = false;; again = true) {
+    Request request(wish.device, wish.bytes, wish.granule);
+    if (request.reserved() == Reserved::kOverLimit) {
+      return Code::kOutOfMemory;
+    }
+    const Code code =
+        request.refused() ? Code::kOutOfMemory : request.done(call(), wish.kind, key, context);
+    if (code != Code::kOutOfMemory || again || !machine.await_memory(wish.device, wish.bytes)) {
+      return code;
+    }
+    machine.before_call(wish.device);
+  }
+}
+
 template <Slot kSlot, DefaultStream>
 Code mem_alloc(DevicePtr* address, size_t bytes) {
   DeviceState* device = counted();
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(address, bytes), MemoryKind::kLinear, address,
-                                          context_of(device));
+  return allocate({.device = device, .bytes = bytes}, address, context_of(device),
+                  [=] { return next<kSlot>(address, bytes); });
 }
 
 /// The pitch is the driver's choice: counted with rows of a multiple of the granule, which it is.
@@ -75,44 +95,36 @@ Code mem_alloc_pitch(DevicePtr* address, size_t* pitch, size_t width, size_t hei
     bytes = UINT64_MAX;
   }
   DeviceState* device = counted();
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(address, pitch, width, height, element),
-                                          MemoryKind::kLinear, address, context_of(device));
+  return allocate({.device = device, .bytes = bytes}, address, context_of(device),
+                  [=] { return next<kSlot>(address, pitch, width, height, element); });
 }
 
 template <Slot kSlot, DefaultStream>
 Code mem_alloc_managed(DevicePtr* address, size_t bytes, unsigned flags) {
   DeviceState* device = counted();
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(address, bytes, flags), MemoryKind::kLinear,
-                                          address, context_of(device));
+  machine.note(wire::kFlagManagedMemory);
+  return allocate({.device = device, .bytes = bytes}, address, context_of(device),
+                  [=] { return next<kSlot>(address, bytes, flags); });
 }
 
 template <Slot kSlot, DefaultStream>
 Code mem_alloc_async(DevicePtr* address, size_t bytes, StreamHandle stream) {
   DeviceState* device = counted();
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(address, bytes, stream), MemoryKind::kLinear,
-                                          address, context_of(device));
+  return allocate({.device = device, .bytes = bytes}, address, context_of(device),
+                  [=] { return next<kSlot>(address, bytes, stream); });
 }
 
 template <Slot kSlot, DefaultStream>
 Code mem_alloc_pool(DevicePtr* address, size_t bytes, void* pool, StreamHandle stream) {
   DeviceState* device = counted();
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(address, bytes, pool, stream),
-                                          MemoryKind::kLinear, address, context_of(device));
+  return allocate({.device = device, .bytes = bytes}, address, context_of(device),
+                  [=] { return next<kSlot>(address, bytes, pool, stream); });
 }
 
 /// A free around its call of the driver.
 class Giving {
  public:
-  Giving(MemoryKind kind, uint64_t key)
-      : known_(outermost() && machine.before_free(kind, key, &holding_)) {}
+  Giving(MemoryKind kind, uint64_t key) : known_(begin(kind, key)) {}
   Code done(Code code) const {
     if (known_) {
       machine.after_free(holding_, code);
@@ -121,6 +133,14 @@ class Giving {
   }
 
  private:
+  bool begin(MemoryKind kind, uint64_t key) {
+    if (!outermost()) {
+      return false;
+    }
+    before_other_call();
+    return machine.before_free(kind, key, &holding_);
+  }
+
   Holding holding_;
   bool known_;
 };
@@ -140,19 +160,21 @@ Code mem_free_async(DevicePtr address, StreamHandle stream) {
 template <Slot kSlot, DefaultStream>
 Code mem_create(AllocationHandle* handle, size_t bytes,
                 const cuda::AllocationProperties* properties, unsigned long long flags) {
+  DeviceState* device = counted();
   // Host memory by the same call is nobody's device memory (its location id means something else).
   const bool on_device =
       properties != nullptr && properties->location.type == cuda::kLocationDevice;
-  DeviceState* device =
-      on_device && counted() != nullptr ? machine.of_device(properties->location.id) : nullptr;
-  Request request(device, bytes, kPhysicalGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(handle, bytes, properties, flags),
-                                          MemoryKind::kPhysical, handle, nullptr);
+  device = on_device && device != nullptr ? machine.of_device(properties->location.id) : nullptr;
+  return allocate({.device = device,
+                   .bytes = bytes,
+                   .granule = kPhysicalGranule,
+                   .kind = MemoryKind::kPhysical},
+                  handle, nullptr, [=] { return next<kSlot>(handle, bytes, properties, flags); });
 }
 
 template <Slot kSlot, DefaultStream>
 Code mem_release(AllocationHandle handle) {
+  before_other_call();
   const Code code = next<kSlot>(handle);
   if (code == Code::kSuccess && outermost()) {
     machine.on_reference_gone(MemoryKind::kPhysical, handle);
@@ -162,6 +184,7 @@ Code mem_release(AllocationHandle handle) {
 
 template <Slot kSlot, DefaultStream>
 Code mem_retain(AllocationHandle* handle, void* address) {
+  before_other_call();
   const Code code = next<kSlot>(handle, address);
   if (code == Code::kSuccess && handle != nullptr && outermost()) {
     machine.book().add_reference(MemoryKind::kPhysical, *handle);
@@ -173,6 +196,7 @@ Code mem_retain(AllocationHandle* handle, void* address) {
 template <Slot kSlot, DefaultStream>
 Code mem_import(AllocationHandle* handle, void* os_handle, int type) {
   DeviceState* device = counted();
+  machine.note(wire::kFlagSharesMemory);
   Request request(device, 0, kPhysicalGranule);
   return request.done(next<kSlot>(handle, os_handle, type), MemoryKind::kPhysical, handle, nullptr);
 }
@@ -180,6 +204,7 @@ Code mem_import(AllocationHandle* handle, void* os_handle, int type) {
 template <Slot kSlot, DefaultStream>
 Code mem_map(DevicePtr address, size_t bytes, size_t offset, AllocationHandle handle,
              unsigned long long flags) {
+  before_other_call();
   if (outermost() && !machine.on_map(address, bytes, handle)) {
     return Code::kOutOfMemory;
   }
@@ -192,6 +217,7 @@ Code mem_map(DevicePtr address, size_t bytes, size_t offset, AllocationHandle ha
 
 template <Slot kSlot, DefaultStream>
 Code mem_unmap(DevicePtr address, size_t bytes) {
+  before_other_call();
   const Code code = next<kSlot>(address, bytes);
   if (code == Code::kSuccess && outermost()) {
     machine.on_unmap(address, bytes);
@@ -201,7 +227,7 @@ Code mem_unmap(DevicePtr address, size_t bytes) {
 
 template <Slot kSlot, DefaultStream>
 Code array_create(ArrayHandle* array, const cuda::ArrayDescription* descriptor) {
-  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
+  DeviceState* device = counted();
   uint64_t bytes = 0;
   if (descriptor != nullptr) {
     bytes = array_bytes({.width = descriptor->width,
@@ -212,20 +238,16 @@ Code array_create(ArrayHandle* array, const cuda::ArrayDescription* descriptor) 
                          .flags = 0},
                         1);
   }
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(array, descriptor), MemoryKind::kArray, array,
-                                          context_of(device));
+  return allocate({.device = device, .bytes = bytes, .kind = MemoryKind::kArray}, array,
+                  context_of(device), [=] { return next<kSlot>(array, descriptor); });
 }
 
 template <Slot kSlot, DefaultStream>
 Code array_3d_create(ArrayHandle* array, const cuda::Array3dDescription* descriptor) {
-  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
+  DeviceState* device = counted();
   const uint64_t bytes = descriptor != nullptr ? array_bytes(*descriptor, 1) : 0;
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(array, descriptor), MemoryKind::kArray, array,
-                                          context_of(device));
+  return allocate({.device = device, .bytes = bytes, .kind = MemoryKind::kArray}, array,
+                  context_of(device), [=] { return next<kSlot>(array, descriptor); });
 }
 
 template <Slot kSlot, DefaultStream>
@@ -237,12 +259,10 @@ Code array_destroy(ArrayHandle array) {
 template <Slot kSlot, DefaultStream>
 Code mipmapped_create(MipmappedArrayHandle* array, const cuda::Array3dDescription* descriptor,
                       unsigned levels) {
-  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
+  DeviceState* device = counted();
   const uint64_t bytes = descriptor != nullptr ? array_bytes(*descriptor, levels) : 0;
-  Request request(device, bytes, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(array, descriptor, levels),
-                                          MemoryKind::kMipmappedArray, array, context_of(device));
+  return allocate({.device = device, .bytes = bytes, .kind = MemoryKind::kMipmappedArray}, array,
+                  context_of(device), [=] { return next<kSlot>(array, descriptor, levels); });
 }
 
 template <Slot kSlot, DefaultStream>
@@ -254,8 +274,12 @@ Code mipmapped_destroy(MipmappedArrayHandle array) {
 /// The size is known only when it is open; what passes the limit is closed again.
 template <Slot kSlot, DefaultStream>
 Code ipc_open(DevicePtr* address, cuda::IpcMemoryHandle handle, unsigned flags) {
+  DeviceState* device = counted();
+  machine.note(wire::kFlagSharesMemory);
   const Code code = next<kSlot>(address, handle, flags);
-  DeviceState* device = code == Code::kSuccess && address != nullptr ? counted() : nullptr;
+  if (code != Code::kSuccess || address == nullptr) {
+    return code;
+  }
   if (device == nullptr || machine.book().add_reference(MemoryKind::kIpc, *address)) {
     return code;
   }
@@ -275,6 +299,7 @@ Code ipc_open(DevicePtr* address, cuda::IpcMemoryHandle handle, unsigned flags) 
 
 template <Slot kSlot, DefaultStream>
 Code ipc_close(DevicePtr address) {
+  before_other_call();
   const Code code = next<kSlot>(address);
   if (code == Code::kSuccess && outermost()) {
     machine.on_reference_gone(MemoryKind::kIpc, address);
@@ -285,11 +310,12 @@ Code ipc_close(DevicePtr address) {
 template <Slot kSlot, DefaultStream>
 Code external_import(ExternalMemoryHandle* memory,
                      const cuda::ExternalMemoryDescription* descriptor) {
-  DeviceState* device = descriptor != nullptr ? counted() : nullptr;
-  Request request(device, descriptor != nullptr ? descriptor->size : 0, kAllocationGranule);
-  return request.refused() ? Code::kOutOfMemory
-                           : request.done(next<kSlot>(memory, descriptor), MemoryKind::kExternal,
-                                          memory, context_of(device));
+  DeviceState* device = counted();
+  machine.note(wire::kFlagSharesMemory);
+  return allocate({.device = device,
+                   .bytes = descriptor != nullptr ? descriptor->size : 0,
+                   .kind = MemoryKind::kExternal},
+                  memory, context_of(device), [=] { return next<kSlot>(memory, descriptor); });
 }
 
 template <Slot kSlot, DefaultStream>
@@ -306,11 +332,15 @@ uint64_t left_of(const DeviceState& device, uint64_t limit) {
 
 template <Slot kSlot, DefaultStream>
 Code mem_get_info(size_t* free_bytes, size_t* total_bytes) {
+  const Look look;  // the driver fails it while the process is parked
   const Code code = next<kSlot>(free_bytes, total_bytes);
-  const DeviceState* device = code == Code::kSuccess ? counted() : nullptr;
+  const DeviceState* device = code == Code::kSuccess && outermost() ? machine.current() : nullptr;
   const uint64_t limit = device != nullptr ? machine.limit(*device) : 0;
-  if (limit != 0 && free_bytes != nullptr) {
-    *free_bytes = std::min<uint64_t>(*free_bytes, left_of(*device, limit));
+  const uint64_t room = device != nullptr ? machine.room(*device) : 0;
+  for (const uint64_t bound : {limit, room}) {
+    if (bound != 0 && free_bytes != nullptr) {
+      *free_bytes = std::min<uint64_t>(*free_bytes, left_of(*device, bound));
+    }
   }
   if (limit != 0 && total_bytes != nullptr) {
     *total_bytes = std::min<uint64_t>(*total_bytes, limit);

@@ -96,6 +96,10 @@ wire::JoinRequest make_request(const Machine& machine, const DeviceState& device
       read_only == 1) {
     request.flags |= wire::kJoinReadOnlyGates;
   }
+  // With a daemon's page before it, that of a parked process says so until the process runs again.
+  if ((device.neutral_page.hot.armed.load(std::memory_order_relaxed) & wire::kArmedParked) != 0) {
+    request.flags |= wire::kJoinParked;
+  }
   request.workload_class = own_class();
   request.weight_milli = thousandths(environment(wire::kEnvWeight));
   request.memory_limit_bytes = number_in_environment(wire::kEnvMemory);
@@ -339,6 +343,7 @@ bool join(Machine& from, DeviceState& device) {
   device.joined_ns = now;
   device.sequence_seen = 0;
   device.work_seen = 0;
+  device.news_told = 0;
   device.preempt_seen = pages->session->orders.preempt_sequence.load(std::memory_order_relaxed);
   pages->session->counters.heartbeat_ns.store(now, std::memory_order_relaxed);
   from.show(device, pages);
@@ -365,6 +370,15 @@ bool still_connected(DeviceState& device) {
   char byte = 0;
   const ssize_t got = recv(device.socket, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
   return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+bool send_notice(DeviceState& device) {
+  FileIdentity file;
+  if (device.socket < 0 || !identify(device.socket, &file) || !(file == device.socket_file)) {
+    return true;  // nobody to tell: the next look ends the session
+  }
+  const wire::Notice notice{.magic = wire::kNoticeMagic};
+  return send(device.socket, &notice, sizeof notice, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof notice;
 }
 
 void disconnect(DeviceState& device) {

@@ -18,6 +18,8 @@ void join_at_once(DeviceState& device);
 
 /// Whether the daemon's end of the session's socket is still there.
 bool still_connected(DeviceState& device);
+/// Lets the daemon look at the session's page. False: its socket takes nothing now.
+bool send_notice(DeviceState& device);
 /// Ends the session on this side.
 void disconnect(DeviceState& device);
 /// In the child of a fork: the sessions are the parent's.

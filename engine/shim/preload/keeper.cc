@@ -17,6 +17,7 @@
 #include "engine/shim/preload/join.h"
 #include "engine/shim/preload/orders.h"
 #include "engine/shim/preload/process.h"
+#include "engine/shim/preload/waiting.h"
 
 namespace corun::shim {
 
@@ -120,8 +121,16 @@ void* run(void*) {
   return nullptr;
 }
 
-/// At exit the driver goes away under the thread: it must not be asked any more.
+/// At exit the driver goes away under the thread: it must not be asked any more. Nor does it bear
+/// to end while parked; but where nobody brings the process back, it ends all the same.
 void at_exit() {
+  const uint64_t until_ns = now_ns() + kLongestAtExitNs;
+  for (int ordinal = 0; ordinal < kMaxDevices; ++ordinal) {
+    DeviceState* device = machine.of_device(ordinal);
+    if (device != nullptr) {
+      await_return(*device, until_ns);
+    }
+  }
   leaving.store(true, std::memory_order_release);
   machine.retire();
   kick_keeper(0);

@@ -1,6 +1,7 @@
 #include "engine/shim/preload/orders.h"
 
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -8,6 +9,7 @@
 #include "engine/shim/preload/join.h"
 #include "engine/shim/preload/keeper.h"
 #include "engine/shim/preload/process.h"
+#include "engine/shim/preload/waiting.h"
 
 namespace corun::shim {
 
@@ -96,9 +98,13 @@ bool lease_holds(const DeviceState& device, uint64_t now_ns) {
   return until == 0 ? now_ns < device.joined_ns + kFirstLeaseNs : now_ns < until;
 }
 
-/// The orders are void: the workload runs as if corun were absent.
+/// The orders are void: the workload runs as if corun were absent. One that is parked stays held
+/// until the driver says that it is on the GPU again (back_on_gpu()).
 void go_neutral(DeviceState& device) {
   device.live = false;
+  const bool parked =
+      (device.joined->session->hot.armed.load(std::memory_order_acquire) & wire::kArmedParked) != 0;
+  device.neutral_page.hot.armed.store(parked ? wire::kArmedParked : 0, std::memory_order_seq_cst);
   machine.show(device, nullptr);
   device.burst.abandon(now_ns());
   device.joined->session->turn.word.store(wire::kOpen, std::memory_order_seq_cst);
@@ -112,6 +118,64 @@ void end_session(DeviceState& device) {
   disconnect(device);
   device.joined = nullptr;  // its pages stay mapped: see pages.h
   device.retry_ns = 0;
+}
+
+/// Of a process that a daemon left parked, with nobody's orders: lets its calls go on once the
+/// driver says that it runs. Returns when to look again, or UINT64_MAX.
+uint64_t look_at_own_state(DeviceState& device, uint64_t now_ns) {
+  std::atomic<uint32_t>& armed = device.neutral_page.hot.armed;
+  if (device.live || (armed.load(std::memory_order_relaxed) & wire::kArmedParked) == 0) {
+    return UINT64_MAX;
+  }
+  auto state = cuda::ProcessState::kRunning;
+  const auto ask = machine.driver().process_state;
+  if (ask != nullptr && ask(getpid(), &state) == Code::kSuccess &&
+      state != cuda::ProcessState::kRunning) {
+    return now_ns + kOwnStateNs;
+  }
+  armed.store(0, std::memory_order_seq_cst);
+  wake_held(armed);
+  return UINT64_MAX;
+}
+
+/// The application's threads may be inside of the driver as the present state of parking wants it.
+void tell_ready(wire::SessionPage& page) {
+  const uint32_t sequence = page.orders.park_sequence.load(std::memory_order_seq_cst);
+  const bool parked = (page.hot.armed.load(std::memory_order_seq_cst) & wire::kArmedParked) != 0;
+  if (parked && !machine.looking()) {
+    page.waits.park_ready.store(sequence, std::memory_order_release);
+  }
+}
+
+/// Lets the daemon look at the page where something in it waits for its answer. Returns when to try
+/// again, or UINT64_MAX.
+uint64_t tell_news(DeviceState& device, uint64_t now_ns) {
+  const wire::Waits& waits = device.joined->session->waits;
+  const uint64_t news = waits.held_calls.load(std::memory_order_seq_cst) +
+                        waits.memory_asks.load(std::memory_order_acquire) +
+                        waits.park_ready.load(std::memory_order_relaxed);
+  if (news == device.news_told) {
+    return UINT64_MAX;
+  }
+  if (!send_notice(device)) {
+    return now_ns + kNoticeRetryNs;
+  }
+  device.news_told = news;
+  return UINT64_MAX;
+}
+
+/// Flags that hold for the whole process, and whether a thread waits for the GPU: seen at two looks
+/// in a row, which are a heartbeat apart while the application is quiet.
+void publish_flags(DeviceState& device, wire::Counters& counters) {
+  uint32_t flags = machine.traits();
+  flags |= machine.device_count() > 1 ? wire::kFlagManyDevices : 0;
+  const bool waits = machine.looking();
+  flags |= waits && device.waited ? wire::kFlagWaiting : 0;
+  device.waited = waits;
+  if ((flags & wire::kFlagWaiting) == 0) {
+    counters.flags.fetch_and(~wire::kFlagWaiting, std::memory_order_relaxed);
+  }
+  counters.flags.fetch_or(flags, std::memory_order_relaxed);
 }
 
 /// Launches carry no time of their own (a clock would cost as much as all the rest): what came
@@ -159,6 +223,7 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
       join(machine, device);
     }
     if (device.joined == nullptr) {
+      next = std::min(next, look_at_own_state(device, now_ns));
       return std::min(next, restore_slices(device, now_ns));
     }
   }
@@ -180,12 +245,19 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
       end_session(device);
       device.retry_ns = now_ns + kJoinRetryNs;
     }
+    next = std::min(next, look_at_own_state(device, now_ns));
     return std::min(next, restore_slices(device, now_ns));
   }
-  next = std::min(next,
-                  set_slices(device, page.orders.slice_us.load(std::memory_order_relaxed), now_ns));
+  publish_flags(device, page.counters);
+  tell_ready(page);
+  next = std::min(next, tell_news(device, now_ns));
+  const bool parked = machine.parked(device);
+  if (!parked) {  // the groups of a parked process are gone, and come back as others
+    const uint32_t slice_us = page.orders.slice_us.load(std::memory_order_relaxed);
+    next = std::min(next, set_slices(device, slice_us, now_ns));
+  }
   const uint32_t preempts = page.orders.preempt_sequence.load(std::memory_order_relaxed);
-  if (preempts != device.preempt_seen) {
+  if (preempts != device.preempt_seen && !parked) {
     device.preempt_seen = preempts;
     preempt(device);
   }
@@ -195,7 +267,9 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
   if (lease > now_ns) {
     next = std::min(next, lease);
   }
-  hold_gpu(device, page.counters, now_ns);
+  if (!parked) {
+    hold_gpu(device, page.counters, now_ns);
+  }
   note_launches(device, now_ns);
   device.burst.tick(device.streams, now_ns);
   const uint64_t hold = device.burst.hold_due_ns();

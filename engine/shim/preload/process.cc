@@ -10,6 +10,7 @@
 #include "engine/shim/log.h"
 #include "engine/shim/preload/join.h"
 #include "engine/shim/preload/keeper.h"
+#include "engine/shim/preload/waiting.h"
 
 namespace corun::shim {
 
@@ -24,6 +25,7 @@ constinit Lock start_lock;
 void after_fork_in_child() {
   start_lock.reset();
   leave_after_fork(machine);
+  reset_waiting();
   machine.reset();
   reset_keeper();
 }
@@ -57,11 +59,30 @@ bool ready() {
     find_driver(&driver);
     pthread_atfork(nullptr, nullptr, after_fork_in_child);
     const bool latency_critical = own_class() == wire::WorkloadClass::kLatencyCritical;
-    machine.start(driver, {.now_ns = now_ns, .join = join_at_once, .kick = kick_keeper},
+    machine.start(driver,
+                  {.now_ns = now_ns,
+                   .join = join_at_once,
+                   .kick = kick_keeper,
+                   .hold = hold_call,
+                   .await_memory = await_memory},
                   latency_critical);
     log_debug("managed: run dir %s", environment(wire::kEnvRunDir));
   }
   return true;
+}
+
+DeviceState* before_other_call() {
+  if (!outermost()) {
+    return nullptr;
+  }
+  const Inside inside;
+  DeviceState* device = machine.current();
+  if (device != nullptr) {
+    device->pages.load(std::memory_order_acquire)
+        ->session->waits.other_calls.fetch_add(1, std::memory_order_relaxed);
+    machine.before_call(device);
+  }
+  return device;
 }
 
 extern "C" {

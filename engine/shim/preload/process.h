@@ -31,6 +31,22 @@ StreamHandle named(StreamHandle stream) {
 /// Whether a hook has anything to do: not where it was called from inside another one.
 inline bool outermost() { return thread_state.depth == 0 && (machine.started() || ready()); }
 
+/// Around a call of the driver that must not be going on while the process is parked.
+class Look {
+ public:
+  Look() : device_(outermost() ? machine.current() : nullptr) { machine.begin_look(device_); }
+  ~Look() { machine.end_look(device_); }
+  Look(const Look&) = delete;
+  Look& operator=(const Look&) = delete;
+
+ private:
+  DeviceState* device_;
+};
+
+/// Before a call that needs the GPU and that nothing else counts. The device that it concerns, or
+/// null where corun has nothing to do with it.
+DeviceState* before_other_call();
+
 /// One operation around its call of the driver.
 class Work {
  public:

@@ -9,12 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/abi/nvml.h"
@@ -253,6 +255,27 @@ void print_nvml(const std::string& directory, bool second) {
   }
 }
 
+std::atomic<int> finished{0};
+std::atomic<int> last_code{-1};
+
+/// Calls a driver function on a thread of its own. Whatever its parameters are, they are pointers
+/// to memory that may be written.
+void call_on_a_thread(const std::string& symbol) {
+  using Any = int (*)(void*, void*, void*, void*, void*, void*, void*, void*);
+  auto* function = reinterpret_cast<Any>(dlsym(library, symbol.c_str()));
+  if (function == nullptr) {
+    fmt::print("no {}\n", symbol);
+    return;
+  }
+  std::thread([function] {
+    alignas(16) static char scratch[4096];
+    void* any = scratch;
+    function(any, any, any, any, any, any, any, any);
+    ++finished;
+  }).detach();
+  fmt::print("0\n");
+}
+
 template <class Function>
 Function helper(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
@@ -288,6 +311,25 @@ void run(const std::string& command, std::istringstream& rest) {
     fmt::print("{}\n", (get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(nullptr, nullptr)));
   } else if (command == "fail-next") {
     reinterpret_cast<void (*)()>(dlsym(library, "fake_fail_next"))();
+    fmt::print("0\n");
+  } else if (command == "thread") {
+    rest >> word;
+    call_on_a_thread(word);
+  } else if (command == "thread-alloc") {
+    std::thread([] {
+      unsigned long address = 0;
+      last_code = allocate("plain", 1UL << 20, &address);
+      ++finished;
+    }).detach();
+    fmt::print("0\n");
+  } else if (command == "last-code") {
+    fmt::print("{}\n", last_code.load());
+  } else if (command == "finished") {
+    fmt::print("{}\n", finished.load());
+  } else if (command == "block-syncs" || command == "process-state") {
+    rest >> number;
+    const std::string name = command == "block-syncs" ? "fake_block_syncs" : "fake_process_state";
+    reinterpret_cast<void (*)(int)>(dlsym(library, name.c_str()))(static_cast<int>(number));
     fmt::print("0\n");
   } else if (command == "calls") {
     rest >> word;

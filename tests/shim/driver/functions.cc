@@ -2,9 +2,12 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
+#include <thread>
 
 #include "engine/shim/abi.h"
 #include "tests/shim/driver/fake_driver.h"
@@ -21,6 +24,8 @@ void* last_stream = nullptr;
 void* current_context = nullptr;
 bool fails_next = false;
 bool queries_hang = false;
+std::atomic<bool> blocks_syncs{false};
+std::atomic<int> process_state{0};
 
 int give(unsigned long* address) {
   if (fails_next) {
@@ -79,6 +84,8 @@ unsigned long fake_calls(const char* symbol) {
 void* fake_last_stream() { return last_stream; }
 void fake_fail_next() { fails_next = true; }
 void fake_hang_queries() { __atomic_store_n(&queries_hang, true, __ATOMIC_SEQ_CST); }
+void fake_block_syncs(int block) { blocks_syncs = block != 0; }
+void fake_process_state(int state) { process_state = state; }
 
 int cuInit(unsigned) { return 0; }
 int cuDeviceGetUuid(void* uuid, int device) {
@@ -129,6 +136,17 @@ int cuCtxCreate_v2(void** context, unsigned, int) {
 int cuDevicePrimaryCtxRetain(void** context, int) {
   ++FAKE_COUNT(cuDevicePrimaryCtxRetain);
   return make_context(context);
+}
+int cuCtxSynchronize() {
+  __atomic_fetch_add(&FAKE_COUNT(cuCtxSynchronize), 1, __ATOMIC_RELAXED);
+  while (blocks_syncs) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return 0;
+}
+int cuCheckpointProcessGetState(int, int* state) {
+  *state = process_state;
+  return 0;
 }
 
 int cuLaunchKernel(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
