@@ -4,6 +4,9 @@
 
 #include <optional>
 
+#include "core/units.h"
+#include "gpu/nvml.h"
+
 namespace corun::gpu {
 
 namespace {
@@ -52,6 +55,26 @@ Status resume_one(const Driver& driver, pid_t pid) {
 }
 
 }  // namespace
+
+Status check_room(const std::string& gpu_uuid, uint64_t bytes) {
+  if (gpu_uuid.empty() || bytes == 0) return {};
+  const auto nvml = Nvml::load();
+  if (!nvml) return {};
+  const auto device = (*nvml)->device_by_uuid(gpu_uuid);
+  if (!device) return {};
+  const auto memory = Nvml::read<nvml::Memory>((*nvml)->nvmlDeviceGetMemoryInfo, *device);
+  if (!memory || memory->free >= bytes) return {};
+  return failed(fmt::format("{} of GPU memory are free, {} are needed", format_bytes(memory->free),
+                            format_bytes(bytes)));
+}
+
+Result<bool> bring_back(const Driver& driver, pid_t pid, const std::function<Status()>& room) {
+  CORUN_ASSIGN(const cuda::ProcessState state, state_of(driver, pid));
+  if (state == cuda::ProcessState::kRunning) return true;
+  if (state == cuda::ProcessState::kCheckpointed) CORUN_TRY(room());
+  CORUN_TRY(resume_one(driver, pid));
+  return false;  // as it seems: the next step tells
+}
 
 Status can_park(const Driver& driver) {
   if (driver.cuCheckpointProcessGetState != nullptr && driver.cuCheckpointProcessLock != nullptr &&

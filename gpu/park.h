@@ -5,7 +5,9 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <span>
+#include <string>
 
 #include "core/clock.h"
 #include "core/result.h"
@@ -23,8 +25,18 @@ Status can_park(const Driver& driver);
 /// other processes, uses NCCL, MPS or MIG).
 Status park(const Driver& driver, std::span<const pid_t> pids, Nanos lock_patience);
 
+/// Whether the GPU of this UUID has so much memory free. A process that is restored where its
+/// memory does not fit is lost: the driver restores it never again (580.159.04, measured). Nothing
+/// where NVML does not tell. Errors (failed): there is less, with both figures.
+Status check_room(const std::string& gpu_uuid, uint64_t bytes);
+
+/// One step towards a process that runs: what is locked is unlocked; what is parked is restored if
+/// `room` says that it may be. True: it runs. Errors: room's and the driver's; try again.
+Result<bool> bring_back(const Driver& driver, pid_t pid, const std::function<Status()>& room);
+
 /// Restores those of `pids` that are parked and lets all that are locked run again.
-/// Errors: as above; the others are resumed all the same.
+/// Precondition: their memory fits (check_room()). Errors: as above; the others are resumed all the
+/// same.
 Status resume(const Driver& driver, std::span<const pid_t> pids);
 
 }  // namespace corun::gpu
