@@ -51,6 +51,14 @@ inline constexpr std::array kSettings{
             "slice of who works beside latency-critical work"},
     Setting{"--gate-with-slices", "gate_with_slices", SettingKind::kYesNo, "yes|no",
             "whether gates close where slices order the classes"},
+    Setting{"--park-idle", "park_idle_s", SettingKind::kSeconds, "TIME",
+            "idle for so long, a workload may be parked; 0s: none is"},
+    Setting{"--memory-wait", "memory_wait_s", SettingKind::kSeconds, "TIME",
+            "how long an allocation waits for memory"},
+    Setting{"--memory-reserve", "memory_reserve_bytes", SettingKind::kBytes, "SIZE",
+            "with less memory free, idle workloads are parked"},
+    Setting{"--memory-capacity", "memory_capacity_bytes", SettingKind::kBytes, "SIZE",
+            "GPU memory to share out; 0B: all"},
 };
 
 /// What was typed, as the daemon takes it. Errors (usage): no such value, by the option's name.

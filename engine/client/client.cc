@@ -143,6 +143,10 @@ Result<DaemonSettings> Client::change_settings(const SettingsChange& change) {
   put(request, "preempted_slice_us", change.preempted_slice_us);
   put(request, "gate_with_slices", change.gate_with_slices);
   put(request, "max_burst_ms", change.max_burst_ms);
+  put(request, "park_idle_s", change.park_idle_s);
+  put(request, "memory_wait_s", change.memory_wait_s);
+  put(request, "memory_reserve_bytes", change.memory_reserve_bytes);
+  put(request, "memory_capacity_bytes", change.memory_capacity_bytes);
   CORUN_ASSIGN(const Json reply, call(request));
   const auto found = reply.find("settings");
   if (found == reply.end()) return failed("the reply of " + where_ + " has no settings");
@@ -168,8 +172,9 @@ Result<Slices> Client::slices(const std::string& workload, uint64_t since) {
   return slices_from_json(reply);
 }
 
-Status Client::park(const std::string& workload, Nanos patience) {
-  CORUN_TRY(call({{"op", "park"}, {"workload", workload}}, patience));
+Status Client::park(const std::string& workload, bool until_resume, Nanos patience) {
+  CORUN_TRY(
+      call({{"op", "park"}, {"workload", workload}, {"until_resume", until_resume}}, patience));
   return {};
 }
 

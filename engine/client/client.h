@@ -36,6 +36,10 @@ struct SettingsChange {
   std::optional<uint32_t> preempted_slice_us{};
   std::optional<bool> gate_with_slices{};
   std::optional<double> max_burst_ms{};
+  std::optional<double> park_idle_s{};    ///< 0: nobody is parked for being idle
+  std::optional<double> memory_wait_s{};  ///< 0: allocations do not wait
+  std::optional<uint64_t> memory_reserve_bytes{};
+  std::optional<uint64_t> memory_capacity_bytes{};  ///< 0: the GPU's
 };
 
 /// One thread at a time uses a Client. Every call's errors: those of the daemon as it said them
@@ -58,8 +62,10 @@ class Client {
   /// Who had the GPU when, from entry `since` on; of a workload, or of all ("").
   Result<Slices> slices(const std::string& workload, uint64_t since = 0);
   /// Moves a workload's GPU memory to host memory, and back; returns when it is done, which takes
-  /// about a second per 1.5 GB (measured on an H100), at most `patience`.
-  Status park(const std::string& workload, Nanos patience = std::chrono::minutes(5));
+  /// about a second per 1.5 GB (measured on an H100), at most `patience`. It comes back with its
+  /// next GPU call, or (`until_resume`) only when it is resumed.
+  Status park(const std::string& workload, bool until_resume = false,
+              Nanos patience = std::chrono::minutes(5));
   Status resume(const std::string& workload, Nanos patience = std::chrono::minutes(5));
   /// Ends the daemon; returns when it has taken the order, not when it is gone.
   Status shutdown();

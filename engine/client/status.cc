@@ -281,7 +281,11 @@ Json to_json(const DaemonSettings& settings) {
           {"wait_every_us", settings.wait_every_us},
           {"preempted_slice_us", settings.preempted_slice_us},
           {"gate_with_slices", settings.gate_with_slices},
-          {"max_burst_ms", settings.max_burst_ms}};
+          {"max_burst_ms", settings.max_burst_ms},
+          {"park_idle_s", settings.park_idle_s},
+          {"memory_wait_s", settings.memory_wait_s},
+          {"memory_reserve_bytes", settings.memory_reserve_bytes},
+          {"memory_capacity_bytes", settings.memory_capacity_bytes}};
 }
 
 Json to_json(const DaemonStatus& status) {
@@ -354,6 +358,13 @@ Result<DaemonSettings> settings_from_json(const Json& value) {
   get(in, "preempted_slice_us", settings.preempted_slice_us);
   in.get("gate_with_slices", settings.gate_with_slices);
   in.get("max_burst_ms", settings.max_burst_ms);
+  const auto may = [&](const char* key, auto& out) {
+    if (value.is_object() && value.contains(key)) in.get(key, out);
+  };
+  may("park_idle_s", settings.park_idle_s);
+  may("memory_wait_s", settings.memory_wait_s);
+  may("memory_reserve_bytes", settings.memory_reserve_bytes);
+  may("memory_capacity_bytes", settings.memory_capacity_bytes);
   CORUN_TRY(in.status());
   return settings;
 }

@@ -59,6 +59,11 @@ struct DaemonSettings {
   uint32_t preempted_slice_us = 1;  ///< slice of who works beside latency-critical workloads
   bool gate_with_slices = true;     ///< close gates although slices order the classes
   double max_burst_ms = 0;          ///< a gate closed for longer is opened by the daemon
+  // Earlier daemons do not tell these: their defaults.
+  double park_idle_s = 60;    ///< so long idle, it may be parked; 0: never
+  double memory_wait_s = 30;  ///< an allocation waits so long for memory; 0: not at all
+  uint64_t memory_reserve_bytes = 512ULL << 20;  ///< less than this free is memory pressure
+  uint64_t memory_capacity_bytes = 0;            ///< that workloads may use of the GPU; 0: all
   bool operator==(const DaemonSettings&) const = default;
 };
 

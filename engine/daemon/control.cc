@@ -62,9 +62,11 @@ void Control::handle(const Peer& peer, std::string_view line, Instant now, const
   if (const auto* park = std::get_if<ParkRequest>(&*request)) {
     const auto key = workload_key_of(peer.user, park->workload);
     if (!key) return reply(error_reply(key.error()));
-    return parker_.start(*key, park->park, [reply](const Status& done) {
-      reply(done ? ok_reply() : error_reply(done.error()));
-    });
+    const auto done = [reply](const Status& moved) {
+      reply(moved ? ok_reply() : error_reply(moved.error()));
+    };
+    if (park->park) return parker_.park(*key, park->until_resume, done);
+    return parker_.resume(*key, done);
   }
   const auto text = answer(peer, *request, now);
   reply(text ? *text : error_reply(text.error()));

@@ -17,8 +17,11 @@ namespace corun::daemon {
 class Parker {
  public:
   virtual ~Parker() = default;
-  /// Starts it; calls `done` once, later or at once.
-  virtual void start(const std::string& key, bool park, std::function<void(Status)> done) = 0;
+  /// Both start it, and call `done` once, later or at once. A parked workload comes back with its
+  /// next GPU call, or (`until_resume`) only when it is resumed.
+  virtual void park(const std::string& key, bool until_resume,
+                    std::function<void(Status)> done) = 0;
+  virtual void resume(const std::string& key, std::function<void(Status)> done) = 0;
 };
 
 struct ControlOptions {

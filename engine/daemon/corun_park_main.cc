@@ -1,34 +1,115 @@
-// corun-park: moves processes' GPU state to host memory and back. corund starts it; it can be run
-// by hand to resume what a killed daemon left parked.
+// corun-park: the driver's checkpoint calls for corund, in a process of their own. Can be run by
+// hand to resume what a killed daemon left parked.
+#include <sys/socket.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <chrono>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "core/exit_code.h"
 #include "core/log.h"
+#include "core/process_tree.h"
+#include "core/units.h"
+#include "core/wait.h"
+#include "engine/client/run_dir.h"
 #include "gpu/inventory.h"
 #include "gpu/park.h"
 
+namespace corun {
 namespace {
 
-constexpr corun::Nanos kLockPatience = std::chrono::seconds(10);
+constexpr Nanos kLockPatience = std::chrono::seconds(10);
+/// A process that runs may still be about to be locked for so long: its daemon died meanwhile.
+constexpr Nanos kSettle = kLockPatience + std::chrono::seconds(5);
+constexpr Nanos kBetweenTries = std::chrono::milliseconds(200);
 
-corun::Status run(bool park, const std::vector<pid_t>& pids) {
-  CORUN_ASSIGN(const auto driver, corun::gpu::Driver::load());
-  CORUN_TRY(corun::gpu::can_park(*driver));
-  CORUN_TRY(corun::gpu::init_without_mps(*driver));
-  return park ? corun::gpu::park(*driver, pids, kLockPatience) : corun::gpu::resume(*driver, pids);
+struct Arguments {
+  std::vector<pid_t> pids;
+  std::string gpu;
+  uint64_t needs = 0;
+  std::vector<std::string> lost;  ///< PID:START:BYTES
+  std::string until_daemon;
+};
+
+struct Lost {
+  ProcessIdentity process;
+  uint64_t bytes = 0;
+};
+
+Result<Lost> parse_lost(const std::string& text) {
+  Lost lost;
+  const char* end = text.data() + text.size();
+  auto read = std::from_chars(text.data(), end, lost.process.pid);
+  for (uint64_t* value : {&lost.process.start_ticks, &lost.bytes}) {
+    if (read.ec != std::errc() || read.ptr == end || *read.ptr != ':') break;
+    read = std::from_chars(read.ptr + 1, end, *value);
+  }
+  if (read.ec == std::errc() && read.ptr == end && lost.process.start_ticks > 0) return lost;
+  return usage_error("'" + text + "' is no process", "write PID:START:BYTES");
+}
+
+Result<std::unique_ptr<gpu::Driver>> load() {
+  CORUN_ASSIGN(auto driver, gpu::Driver::load());
+  CORUN_TRY(gpu::can_park(*driver));
+  CORUN_TRY(gpu::init_without_mps(*driver));
+  return driver;
+}
+
+Status park(const Arguments& arguments) {
+  CORUN_ASSIGN(const auto driver, load());
+  return gpu::park(*driver, arguments.pids, kLockPatience);
+}
+
+Status resume(const Arguments& arguments) {
+  CORUN_ASSIGN(const auto driver, load());
+  CORUN_TRY(gpu::check_room(arguments.gpu, arguments.needs));
+  return gpu::resume(*driver, arguments.pids);
+}
+
+/// Brings back what a dead daemon left parked: tries until every process runs or has ended, or
+/// another daemon is there, which they join.
+Status rescue(const Arguments& arguments) {
+  std::vector<Lost> lost;
+  for (const std::string& one : arguments.lost) {
+    CORUN_ASSIGN(lost.emplace_back(), parse_lost(one));
+  }
+  CORUN_ASSIGN(const auto driver, load());
+  const Instant settled = monotonic_now() + kSettle;
+  while (!lost.empty()) {
+    if (client::connect_unix(arguments.until_daemon, SOCK_STREAM)) return {};
+    std::erase_if(lost, [&](const Lost& one) {
+      if (!is_alive(one.process)) return true;
+      const auto back = gpu::bring_back(*driver, one.process.pid,
+                                        [&] { return gpu::check_room(arguments.gpu, one.bytes); });
+      if (!back) log::debug("{}", back.error().text());
+      return back && *back && monotonic_now() > settled;
+    });
+    sleep_until(monotonic_now() + kBetweenTries);
+  }
+  return {};
 }
 
 }  // namespace
+}  // namespace corun
 
 int main(int argc, char** argv) {
-  std::vector<pid_t> pids;
+  corun::Arguments arguments;
   CLI::App app("corun-park: moves the GPU state of processes to host memory (park) and back");
   CLI::App* park = app.add_subcommand("park", "all of them, or none after an error");
   CLI::App* resume = app.add_subcommand("resume", "those that are parked");
+  CLI::App* rescue = app.add_subcommand("rescue", "what a dead corund left, as soon as it fits");
   for (CLI::App* sub : {park, resume}) {
-    sub->add_option("pid", pids, "processes")->required()->check(CLI::PositiveNumber);
+    sub->add_option("pid", arguments.pids, "processes")->required()->check(CLI::PositiveNumber);
+  }
+  rescue->add_option("process", arguments.lost, "PID:START:BYTES each")->required();
+  rescue->add_option("--until-daemon", arguments.until_daemon,
+                     "end when a daemon listens at this socket");
+  resume->add_option("--needs", arguments.needs, "refuse if less GPU memory is free, in bytes");
+  for (CLI::App* sub : {resume, rescue}) {
+    sub->add_option("--gpu", arguments.gpu, "UUID of the GPU whose memory is looked at");
   }
   app.require_subcommand(1);
   try {
@@ -36,7 +117,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(corun::ExitCode::kUsage);
   }
-  const corun::Status status = run(park->parsed(), pids);
+  const corun::Status status = park->parsed()     ? corun::park(arguments)
+                               : resume->parsed() ? corun::resume(arguments)
+                                                  : corun::rescue(arguments);
   if (status) return 0;
   corun::log::error("{}", status.error().text());
   return static_cast<int>(corun::exit_code(status.error().kind));

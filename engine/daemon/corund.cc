@@ -84,6 +84,10 @@ Result<Persistent> settings_of(const Options& options, const fs::path& state_fil
   if (options.linger_us) settings.learn_linger = false;
   settings.quantum = options.quantum.value_or(settings.quantum);
   settings.backend.mps = options.mps;
+  settings.park_idle = options.park_idle.value_or(settings.park_idle);
+  settings.memory_wait = options.memory_wait.value_or(settings.memory_wait);
+  settings.memory_reserve_bytes = options.memory_reserve.value_or(settings.memory_reserve_bytes);
+  settings.memory_capacity_bytes = options.memory_capacity.value_or(settings.memory_capacity_bytes);
   state.max_burst = options.max_burst.value_or(state.max_burst);
   CORUN_TRY(policy::validate(settings, {}));
   return state;
@@ -157,7 +161,8 @@ Status run_daemon(const Options& options) {
   ask_for_resources();
   // The watchdog is forked first: no threads, no lock, no sockets to inherit.
   CORUN_ASSIGN(GatePages gates, GatePages::create());
-  CORUN_ASSIGN(Watchdog watchdog, Watchdog::start(gates.all()));
+  CORUN_ASSIGN(Rescue rescue, Rescue::create());
+  CORUN_ASSIGN(Watchdog watchdog, Watchdog::start(gates.all(), &rescue));
   const InterruptGuard interrupts;
   CORUN_ASSIGN(const GpuInfo gpu, find_gpu(options));
   CORUN_ASSIGN(const client::DaemonFiles files, make_folders(options, gpu));
@@ -169,6 +174,14 @@ Status run_daemon(const Options& options) {
   sharing_options.gpu = gpu_status(gpu);
   CORUN_ASSIGN(sharing_options.persistent, settings_of(options, state_file));
   sharing_options.decider = {policy::decide, policy::next_turn};
+  const ParkingFacts parking_facts{.program = beside_this_program("corun-park"),
+                                   .gpu_uuid = gpu.uuid,
+                                   .driver = gpu.driver,
+                                   .mps = options.mps,
+                                   .mig = gpu.mig_mode == "enabled"};
+  sharing_options.persistent.settings.backend.parking = can_park(parking_facts).has_value();
+  sharing_options.parks_shared_memory = parks_shared_memory(parking_facts);
+  rescue.set_place(parking_facts.program, gpu.uuid, files.control_socket());
   decide_slices(options, gpu, sharing_options);
   const auto switches = open_switches(options, gpu, sharing_options);
   CORUN_ASSIGN(Poller poller, Poller::create());
@@ -177,11 +190,7 @@ Status run_daemon(const Options& options) {
     sharing.note("restart", "the former " + lock.crashed() + ", did not end properly",
                  monotonic_now());
   }
-  Parking parking(poller, sharing,
-                  {.program = beside_this_program("corun-park"),
-                   .driver = gpu.driver,
-                   .mps = options.mps,
-                   .mig = gpu.mig_mode == "enabled"});
+  Parking parking(poller, sharing, rescue, parking_facts);
   Control control(sharing, parking, {.state_file = state_file, .user = geteuid()});
   Utilization utilization(gpu.uuid, gpu.memory_bytes);
   Server server(poller, sharing, control, watchdog, gates,
@@ -190,7 +199,9 @@ Status run_daemon(const Options& options) {
                  .idle_exit = options.idle_exit,
                  .user = geteuid(),
                  .utilization = &utilization,
-                 .switches = switches.get()});
+                 .switches = switches.get(),
+                 .parking = &parking,
+                 .rescue = &rescue});
   CORUN_TRY(server.listen());
   CORUN_TRY(tell_ready(options.ready_fd));
   Status served = server.serve();

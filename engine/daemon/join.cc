@@ -51,6 +51,7 @@ ParsedJoin check_fields(const wire::JoinRequest& request) {
   parsed.status = wire::JoinStatus::kWelcome;
   parsed.ask.program = one_line(*program);
   parsed.ask.read_only_gates = (request.flags & wire::kJoinReadOnlyGates) != 0;
+  parsed.ask.parked = (request.flags & wire::kJoinParked) != 0;
   parsed.ask.process_start = request.process_start;
   policy::Workload& workload = parsed.ask.workload;
   workload.name = *name;
@@ -69,6 +70,13 @@ bool is_workload_name(std::string_view name) {
   if (name.empty() || name.size() >= wire::kNameBytes) return false;
   return std::all_of(name.begin(), name.end(),
                      [](char c) { return c > ' ' && c <= '~' && c != '/' && c != '"'; });
+}
+
+bool is_notice(std::span<const std::byte> packet) {
+  wire::Notice notice{};
+  if (packet.size() != sizeof notice) return false;
+  std::memcpy(&notice, packet.data(), sizeof notice);
+  return notice.magic == wire::kNoticeMagic;
 }
 
 ParsedJoin parse_join(std::span<const std::byte> packet) {

@@ -26,6 +26,7 @@ struct Peer {
 struct JoinAsk {
   std::string program;
   bool read_only_gates = false;
+  bool parked = false;  ///< by a daemon that is gone
   uint64_t process_start = 0;
   policy::Workload workload;  ///< `user` is filled in by the daemon
 };
@@ -39,6 +40,9 @@ struct ParsedJoin {
 
 /// Names that workloads may have: 1 to 63 printable ASCII characters without space, '/' and '"'.
 bool is_workload_name(std::string_view name);
+
+/// Whether a packet after the join is the notice that may come then.
+bool is_notice(std::span<const std::byte> packet);
 
 /// Reads a packet of any content and length. Of another version: kVersion; anything else that is
 /// not a request: kRefused.

@@ -105,8 +105,12 @@ void JoinServer::read(uint64_t id) {
   const ssize_t n = recv(connection.fd.get(), packet, sizeof packet, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return close(id, "its connection ended");
-  if (connection.session != 0) return close(id, "it sent more after it had joined");
-  join(id, connection, std::span(packet, static_cast<size_t>(n)));
+  const auto bytes = std::span(packet, static_cast<size_t>(n));
+  if (connection.session == 0) return join(id, connection, bytes);
+  if (!is_notice(bytes)) return close(id, "it sent more after it had joined");
+  const Instant now = monotonic_now();
+  if (!connection.notices.take(1, now)) return close(id, "it sends too many notices");
+  sharing_.look_now();
 }
 
 void JoinServer::join(uint64_t id, Connection& connection, std::span<const std::byte> packet) {

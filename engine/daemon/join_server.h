@@ -13,6 +13,9 @@
 
 namespace corun::daemon {
 
+/// Notices that a session may send: each costs a look at its page. One that sends more is closed.
+inline constexpr double kNoticesPerSecond = 200;
+inline constexpr double kNoticeBurst = 1000;
 /// A connection that has not joined for so long is closed.
 inline constexpr Nanos kJoinPatience = std::chrono::seconds(5);
 
@@ -33,7 +36,8 @@ class JoinServer {
     Poller::Token token = 0;
     Instant opened;
     policy::SessionId session = 0;  ///< 0: has not joined yet
-    Fd process;                     ///< pidfd of a session's process, where it can be had
+    RateBound notices{kNoticesPerSecond, kNoticeBurst, {}};
+    Fd process;  ///< pidfd of a session's process, where it can be had
     Poller::Token process_token = 0;
   };
   using Connections = std::map<uint64_t, Connection>;

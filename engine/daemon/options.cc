@@ -29,6 +29,14 @@ usage: corund --gpu UUID|INDEX [options]
   --linger-us N        how long the GPU is kept after a burst (default: learned, at most 200)
   --quantum TIME       all turns together, e.g. 40ms (default)
   --max-burst TIME     a gate that is closed for longer is opened by force (default 100ms)
+  --park-idle TIME     a workload without GPU calls for so long may be parked when memory is
+                       short (default 60s; 0s: never)
+  --memory-reserve SIZE
+                       less than this free is short (default 512MiB)
+  --memory-wait TIME   an allocation waits so long for memory that parking makes free
+                       (default 30s; 0s: not at all; under rotate it waits for its turn)
+  --memory-capacity SIZE
+                       of the GPU's memory, what workloads may use (default: all)
   --state FILE         settings that survive a restart (default: state.json beside the sockets)
   --replace            take the place of the GPU's running corund: it ends first, and its
                        workloads join this one
@@ -47,7 +55,8 @@ const std::map<std::string, SlicesChoice> kSlices = {
 /// The texts of options that are read further.
 struct Texts {
   std::string policy, backend = "slices", slices = "auto", switches = "auto", quantum, max_burst,
-                      idle_exit, run_dir, state;
+                      idle_exit, run_dir, state, park_idle, memory_wait, memory_reserve,
+                      memory_capacity;
 };
 
 Status read_duration(const char* option, const std::string& text, Nanos low, Nanos high,
@@ -60,6 +69,27 @@ Status read_duration(const char* option, const std::string& text, Nanos low, Nan
   }
   *out = value;
   return {};
+}
+
+Status read_bytes(const std::string& text, std::optional<uint64_t>* out) {
+  if (text.empty()) return {};
+  CORUN_ASSIGN(*out, parse_bytes(text));
+  return {};
+}
+
+Status read_memory_texts(const Texts& texts, Options& options) {
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  CORUN_TRY(read_duration("--park-idle", texts.park_idle, Nanos(0), hours(24), &options.park_idle));
+  const bool never = options.park_idle == Nanos(0);
+  if (options.park_idle && !never && *options.park_idle < seconds(1)) {
+    return usage_error("--park-idle " + texts.park_idle + " is out of range",
+                       "use 1 s to 24 h, or 0s");
+  }
+  CORUN_TRY(
+      read_duration("--memory-wait", texts.memory_wait, Nanos(0), hours(1), &options.memory_wait));
+  CORUN_TRY(read_bytes(texts.memory_reserve, &options.memory_reserve));
+  return read_bytes(texts.memory_capacity, &options.memory_capacity);
 }
 
 Status read_texts(const Texts& texts, Options& options) {
@@ -88,6 +118,7 @@ Status read_texts(const Texts& texts, Options& options) {
                           &options.max_burst));
   CORUN_TRY(read_duration("--idle-exit", texts.idle_exit, milliseconds(1), hours(24),
                           &options.idle_exit));
+  CORUN_TRY(read_memory_texts(texts, options));
   options.run_dir =
       texts.run_dir.empty() ? client::default_run_dir() : std::filesystem::path(texts.run_dir);
   options.state_file = texts.state;
@@ -114,6 +145,10 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   app.add_option("--linger-us", options.linger_us)->check(CLI::Range(0, 100'000));
   app.add_option("--quantum", texts.quantum);
   app.add_option("--max-burst", texts.max_burst);
+  app.add_option("--park-idle", texts.park_idle);
+  app.add_option("--memory-reserve", texts.memory_reserve);
+  app.add_option("--memory-wait", texts.memory_wait);
+  app.add_option("--memory-capacity", texts.memory_capacity);
   app.add_option("--state", texts.state);
   app.add_flag("--foreground", options.foreground);
   app.add_flag("--replace", options.replace);

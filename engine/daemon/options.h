@@ -23,6 +23,10 @@ struct Options {
   std::optional<uint32_t> linger_us;
   std::optional<Nanos> quantum;
   std::optional<Nanos> max_burst;
+  std::optional<Nanos> park_idle;
+  std::optional<Nanos> memory_wait;
+  std::optional<uint64_t> memory_reserve;
+  std::optional<uint64_t> memory_capacity;
   std::filesystem::path state_file;  ///< empty: in the GPU's folder of the run dir
   bool foreground = false;
   bool replace = false;            ///< end the running daemon of this GPU and run dir first

@@ -32,6 +32,9 @@ Totals& Totals::operator+=(const Totals& other) {
   preemptions += other.preemptions;
   slice_sets += other.slice_sets;
   slice_errors += other.slice_errors;
+  other_calls += other.other_calls;
+  held_calls += other.held_calls;
+  memory_waits += other.memory_waits;
   gpu_time += other.gpu_time;
   gate_closed += other.gate_closed;
   return *this;
@@ -76,6 +79,15 @@ void CounterReader::read(const wire::Counters& counters,
   read_bursts(counters.burst_index.load(std::memory_order_acquire), burst_us);
 }
 
+void CounterReader::read(const wire::Waits& waits) {
+  follow(totals_.other_calls, waits.other_calls);
+  follow(totals_.held_calls, waits.held_calls);
+  // What is wanted is of the ask that was made before it.
+  memory_asks_ = waits.memory_asks.load(std::memory_order_acquire);
+  wanted_bytes_ = std::min(waits.wanted_bytes.load(std::memory_order_relaxed), memory_bound_);
+  totals_.memory_waits = std::max<uint64_t>(totals_.memory_waits, memory_asks_);
+}
+
 void CounterReader::read_bursts(uint32_t index,
                                 const std::atomic<uint32_t> (&burst_us)[wire::kBurstRing]) {
   const uint32_t fresh = std::min(index - burst_index_, wire::kBurstRing);
@@ -102,6 +114,12 @@ policy::SessionReading CounterReader::take() {
   reading.contexts = contexts_;
   reading.capturing = (flags_ & wire::kFlagCapturing) != 0;
   reading.cannot_hold = (flags_ & wire::kFlagCannotHold) != 0;
+  reading.calls = totals_.launches + totals_.graph_launches + totals_.copies +
+                  totals_.synchronisations + totals_.other_calls;
+  reading.waiting = (flags_ & wire::kFlagWaiting) != 0;
+  reading.held_calls = totals_.held_calls;
+  reading.wanted_bytes = wanted_bytes_;
+  reading.memory_ask = memory_asks_;
   reading.new_bursts = std::exchange(new_bursts_, {});
   return reading;
 }

@@ -27,6 +27,9 @@ struct Totals {
   uint64_t preemptions = 0;
   uint64_t slice_sets = 0;
   uint64_t slice_errors = 0;
+  uint64_t other_calls = 0;
+  uint64_t held_calls = 0;
+  uint64_t memory_waits = 0;
   Nanos gpu_time{};     ///< estimated
   Nanos gate_closed{};  ///< its gate, by itself
 
@@ -43,11 +46,15 @@ class CounterReader {
   void read(const wire::Counters& counters,
             const std::atomic<uint32_t> (&burst_us)[wire::kBurstRing], Instant now);
 
+  void read(const wire::Waits& waits);
+
   const Totals& totals() const { return totals_; }
   uint64_t memory_bytes() const { return memory_bytes_; }
   uint64_t memory_peak_bytes() const { return memory_peak_; }
   uint32_t flags() const { return flags_; }
   uint32_t linger_us() const { return linger_us_; }
+  uint64_t held_calls() const { return totals_.held_calls; }
+  uint32_t contexts() const { return contexts_; }
   Instant heartbeat() const { return heartbeat_; }
   /// The last bursts, at most kBurstRing, in no order.
   const std::vector<uint32_t>& recent_bursts_us() const { return recent_us_; }
@@ -67,6 +74,8 @@ class CounterReader {
   uint32_t contexts_ = 0;
   uint32_t flags_ = 0;
   uint32_t linger_us_ = 0;
+  uint64_t wanted_bytes_ = 0;
+  uint32_t memory_asks_ = 0;
   Instant heartbeat_;
   uint32_t burst_index_ = 0;
   std::vector<Nanos> new_bursts_;

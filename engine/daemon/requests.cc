@@ -95,6 +95,10 @@ Result<Request> parse_settings(const Json& object) {
   keys.may("preempted_slice_us", request.change.preempted_slice_us);
   keys.may("gate_with_slices", request.change.gate_with_slices);
   keys.may("max_burst_ms", request.change.max_burst_ms);
+  keys.may("park_idle_s", request.change.park_idle_s);
+  keys.may("memory_wait_s", request.change.memory_wait_s);
+  keys.may("memory_reserve_bytes", request.change.memory_reserve_bytes);
+  keys.may("memory_capacity_bytes", request.change.memory_capacity_bytes);
   CORUN_TRY(keys.status());
   request.changes = keys.any();
   return Request(std::move(request));
@@ -126,7 +130,10 @@ Result<Request> parse_park(const Json& object) {
   request.park = kPark;
   Keys keys(object, kPark ? "park" : "resume");
   keys.need("workload", request.workload);
+  std::optional<bool> until_resume;
+  if (kPark) keys.may("until_resume", until_resume);
   CORUN_TRY(keys.status());
+  request.until_resume = until_resume.value_or(false);
   return Request(std::move(request));
 }
 

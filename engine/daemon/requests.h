@@ -35,7 +35,8 @@ struct SlicesRequest {
 };
 struct ParkRequest {
   std::string workload;
-  bool park = true;  ///< false: resume
+  bool park = true;           ///< false: resume
+  bool until_resume = false;  ///< of a park
 };
 struct ShutdownRequest {};
 

@@ -46,7 +46,7 @@ void Server::replace_watchdog() {
   poller_.remove(*watchdog_token_);
   watchdog_.reap();
   const Instant now = monotonic_now();
-  auto fresh = Watchdog::start(gates_.all());
+  auto fresh = Watchdog::start(gates_.all(), options_.rescue);
   bool runs = false;
   if (fresh) {
     watchdog_ = std::move(fresh).value();
@@ -67,10 +67,13 @@ bool Server::idle_for_too_long(Instant now) {
 }
 
 void Server::look_at_utilization(Instant now) {
-  if (options_.utilization == nullptr || now < next_utilization_) return;
-  next_utilization_ = now + std::chrono::seconds(1);
+  if (options_.utilization == nullptr || now < next_look_) return;
+  next_look_ = now + kTick;  // the thread reads once a second: what it read is taken soon after
   options_.utilization->set_wanted(sharing_.sessions() > 0);
   Utilization::Reading reading = options_.utilization->take();
+  sharing_.set_memory_use(std::move(reading.memory));
+  if (now < next_utilization_) return;
+  next_utilization_ = now + std::chrono::seconds(1);
   sharing_.set_utilization(std::move(reading.by_pid), reading.of_gpu, now);
 }
 
@@ -96,6 +99,9 @@ Status Server::serve() {
     Instant due = sharing_.advance(now);
     joins_.advance(now);
     look_at_switches(now);
+    if (options_.parking != nullptr) {
+      if (const auto next = options_.parking->advance(now)) due = std::min(due, *next);
+    }
     look_at_utilization(now);
     if (stopped_ || idle_for_too_long(now)) return {};
     if (control_.shutdown_requested() && controls_.flushed()) return {};

@@ -8,7 +8,9 @@
 #include "engine/daemon/control.h"
 #include "engine/daemon/control_server.h"
 #include "engine/daemon/join_server.h"
+#include "engine/daemon/parking.h"
 #include "engine/daemon/poller.h"
+#include "engine/daemon/rescue.h"
 #include "engine/daemon/sharing.h"
 #include "engine/daemon/switch_reader.h"
 #include "engine/daemon/utilization.h"
@@ -26,6 +28,8 @@ struct ServerOptions {
   uid_t user = 0;                      ///< the daemon's
   Utilization* utilization = nullptr;  ///< lent; null: none is told
   SwitchReader* switches = nullptr;    ///< lent; null: they are not read
+  Parking* parking = nullptr;          ///< lent; null: nobody is parked
+  const Rescue* rescue = nullptr;      ///< lent, for a new watchdog
 };
 
 class Server {
@@ -62,6 +66,7 @@ class Server {
   std::optional<Poller::Token> watchdog_token_;
   bool stopped_ = false;
   std::optional<Instant> idle_since_;
+  Instant next_look_;  ///< at what NVML tells
   Instant next_utilization_;
   Instant next_switches_;
 };

@@ -57,21 +57,34 @@ void Session::publish(bool wake_it) {
   hot.close_permille.store(orders_.close_permille, kRelaxed);
   hot.linger_us.store(orders_.linger_us, kRelaxed);
   hot.regain_us.store(orders_.regain_us, kRelaxed);
-  hot.hold.store(orders_.hold && !held_open_ ? 1 : 0, kRelaxed);
-  hot.gate.store(held_open_ ? -1 : orders_.gate, kRelaxed);
-  hot.armed.store(held_open_ ? 0 : orders_.armed, std::memory_order_release);
-  const bool open = held_open_ || orders_.turn_open;
+  hot.hold.store(orders_.hold && !calls_held_ ? 1 : 0, kRelaxed);
+  hot.gate.store(calls_held_ ? -1 : orders_.gate, kRelaxed);
+  page_->orders.park_sequence.store(park_sequence_, kRelaxed);
+  const uint32_t armed = calls_held_ ? wire::kArmedParked : orders_.armed & ~wire::kArmedParked;
+  const uint32_t before = hot.armed.exchange(armed, std::memory_order_seq_cst);
+  const bool open = calls_held_ || orders_.turn_open;
   page_->turn.word.store(open ? wire::kOpen : wire::kClosed, std::memory_order_release);
   page_->orders.slice_us.store(orders_.slice_us, kRelaxed);
   page_->orders.memory_limit_bytes.store(orders_.memory_limit_bytes, kRelaxed);
+  page_->orders.memory_room_bytes.store(orders_.memory_room_bytes, kRelaxed);
+  page_->orders.memory_wait_ms.store(orders_.memory_wait_ms, kRelaxed);
+  const uint32_t answer =
+      page_->orders.memory_answer.exchange(orders_.memory_answer, std::memory_order_release);
+  if (answer != orders_.memory_answer) wake(page_->orders.memory_answer);
+  if ((before & ~armed & wire::kArmedParked) != 0) wake(hot.armed);
   if (!wake_it) return;
   page_->orders.sequence.store(++sequence_, std::memory_order_release);
   wake(page_->orders.sequence);
 }
 
-void Session::hold_open(bool held) {
-  held_open_ = held;
+void Session::hold_calls(bool held) {
+  if (held && !calls_held_) ++park_sequence_;
+  calls_held_ = held;
   publish(true);
+}
+
+bool Session::ready_to_park() const {
+  return calls_held_ && page_->waits.park_ready.load(std::memory_order_acquire) == park_sequence_;
 }
 
 void Session::renew_lease(Instant until) {
@@ -80,9 +93,11 @@ void Session::renew_lease(Instant until) {
 
 void Session::send_away() {
   const uint64_t limit = orders_.memory_limit_bytes;
+  const uint32_t answer = orders_.memory_answer;
   orders_ = {};
   orders_.slice_us = wire::kDefaultSliceUs;
   orders_.memory_limit_bytes = limit;
+  orders_.memory_answer = answer;
   page_->orders.leave.store(1, std::memory_order_release);
   publish(true);
 }
@@ -91,7 +106,10 @@ bool Session::orders_seen() const {
   return page_->counters.orders_seen.load(std::memory_order_acquire) == sequence_;
 }
 
-void Session::read_counters(Instant now) { reader_.read(page_->counters, page_->burst_us, now); }
+void Session::read_counters(Instant now) {
+  reader_.read(page_->counters, page_->burst_us, now);
+  reader_.read(page_->waits);
+}
 
 Result<std::vector<Fd>> Session::descriptors(const GatePages& gates, bool trusted) {
   std::vector<Fd> all;

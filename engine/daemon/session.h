@@ -32,6 +32,9 @@ struct SessionOrders {
   uint32_t close_permille = 1000;
   bool turn_open = true;
   uint64_t memory_limit_bytes = 0;
+  uint64_t memory_room_bytes = 0;
+  uint32_t memory_wait_ms = 0;  ///< UINT32_MAX: until it is answered
+  uint32_t memory_answer = 0;   ///< as wire::Orders::memory_answer
 };
 
 /// What accounting has seen of a session.
@@ -58,8 +61,12 @@ class Session {
   /// Writes the orders into the page, and wakes the workload's thread unless only its turn or its
   /// share of closing bursts changed, which its launch path and its GPU read by themselves.
   void publish(bool wake);
-  /// While held open (parking), its streams wait for nothing, whatever the orders say.
-  void hold_open(bool held);
+  /// From the moment on at which it is to be parked until it runs again: its streams wait for
+  /// nothing, whatever the orders say, and its calls wait in the shim.
+  void hold_calls(bool held);
+  bool calls_held() const { return calls_held_; }
+  /// Whether its calls are held and none is inside of the driver that must not be there.
+  bool ready_to_park() const;
   void renew_lease(Instant until);
   /// Orders for the time after the daemon: default slice, nothing closed, `leave`.
   void send_away();
@@ -90,8 +97,9 @@ class Session {
   SharedPage memory_;
   wire::SessionPage* page_;
   SessionOrders orders_;
-  bool held_open_ = false;
+  bool calls_held_ = false;
   uint32_t sequence_ = 0;
+  uint32_t park_sequence_ = 0;
   CounterReader reader_;
   SessionBook book_;
   bool welcomed_ = false;  ///< descriptors() was called

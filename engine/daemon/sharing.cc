@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/units.h"
 
 namespace corun::daemon {
 
@@ -15,8 +16,20 @@ namespace {
 constexpr size_t kMaxAbsentRecords = 256;
 constexpr size_t kMaxEventText = 400;
 
+/// The session that a change is for; 0: for a workload.
 policy::SessionId session_of(const policy::Change& change) {
-  return std::visit([](const auto& one) { return one.session; }, change);
+  return std::visit(
+      [](const auto& one) -> policy::SessionId {
+        if constexpr (requires { one.session; }) return one.session;
+        return 0;
+      },
+      change);
+}
+
+uint32_t wait_ms(const std::optional<Nanos>& most) {
+  if (!most) return UINT32_MAX;
+  return static_cast<uint32_t>(
+      std::clamp<int64_t>(*most / std::chrono::milliseconds(1), 0, UINT32_MAX - 1));
 }
 
 /// Takes a change into the orders (gates apart). Whether the workload's thread has to hear of it.
@@ -24,7 +37,18 @@ bool take(SessionOrders& orders, const policy::Change& change) {
   return std::visit(
       [&orders](const auto& one) {
         using T = std::decay_t<decltype(one)>;
-        if constexpr (std::is_same_v<T, policy::SetSlice>) {
+        if constexpr (std::is_same_v<T, policy::Park> || std::is_same_v<T, policy::Resume>) {
+          return false;
+        } else if constexpr (std::is_same_v<T, policy::SetMemoryRoom>) {
+          orders.memory_room_bytes = one.bytes;
+          return false;
+        } else if constexpr (std::is_same_v<T, policy::SetMemoryWait>) {
+          orders.memory_wait_ms = wait_ms(one.most);
+          return false;
+        } else if constexpr (std::is_same_v<T, policy::AnswerMemory>) {
+          orders.memory_answer = one.ask << 1 | (one.try_again ? 1U : 0U);
+          return false;
+        } else if constexpr (std::is_same_v<T, policy::SetSlice>) {
           orders.slice_us = one.slice_us;
         } else if constexpr (std::is_same_v<T, policy::SetArmed>) {
           orders.armed = one.armed;
@@ -71,7 +95,19 @@ std::string change_text(const policy::Change& change) {
   return std::visit(
       [](const auto& one) -> std::string {
         using T = std::decay_t<decltype(one)>;
-        if constexpr (std::is_same_v<T, policy::SetSlice>) {
+        if constexpr (std::is_same_v<T, policy::Park>) {
+          return "parked";
+        } else if constexpr (std::is_same_v<T, policy::Resume>) {
+          return "brought back";
+        } else if constexpr (std::is_same_v<T, policy::SetMemoryRoom>) {
+          return one.bytes == 0 ? "no bound of its memory"
+                                : fmt::format("may hold {} bytes", one.bytes);
+        } else if constexpr (std::is_same_v<T, policy::SetMemoryWait>) {
+          if (!one.most) return "allocations wait for memory";
+          return fmt::format("allocations wait for memory for {}", format_duration(*one.most));
+        } else if constexpr (std::is_same_v<T, policy::AnswerMemory>) {
+          return one.try_again ? "memory for an allocation" : "no memory for an allocation";
+        } else if constexpr (std::is_same_v<T, policy::SetSlice>) {
           return fmt::format("slice {} us", one.slice_us);
         } else if constexpr (std::is_same_v<T, policy::SetArmed>) {
           if (one.armed == 0) return "waits for nothing";
@@ -117,6 +153,7 @@ Sharing::Sharing(SharingOptions options, GatePages& gates, Instant now)
       next_renewal_(now + kRenewal) {
   state_.settings = options_.persistent.settings;
   state_.settings.backend.slices = options_.use_slices && !state_.settings.backend.mps;
+  state_.settings.memory_bytes = options_.gpu.memory_bytes;
   note("start", fmt::format("governs GPU {} ({})", options_.gpu.uuid, options_.gpu.name), now);
 }
 
@@ -147,6 +184,7 @@ Result<Sharing::Welcome> Sharing::join(const Peer& peer, const JoinAsk& ask, boo
   const auto by = overrides_.find(key);
   if (by != overrides_.end()) workload = effective(by->second, std::move(workload));
   run(policy::Joined{id, std::move(workload)}, now);
+  if (ask.parked || parking(key) != ParkState::kRunning) adopt(key, now);
   auto descriptors = session.descriptors(*pages_, trusted);
   if (!descriptors) {
     leave(id, descriptors.error().what, now);
@@ -178,8 +216,12 @@ void Sharing::leave(policy::SessionId id, const std::string& why, Instant now) {
   note("leave", fmt::format("session {} of {}: {}", id, key, why), now);
   run(policy::Left{id, why}, now);
   if (sessions_of(key).empty()) {
-    record(key).left_at = ++leaves_;
-    record(key).parking = ParkState::kRunning;
+    WorkloadRecord& gone = record(key);
+    gone.left_at = ++leaves_;
+    gone.parking = ParkState::kRunning;
+    if (gone.account.since != Instant{}) {
+      gone.account.parked += now - std::exchange(gone.account.since, Instant{});
+    }
     forget_old_records();
   }
 }
@@ -217,7 +259,22 @@ void Sharing::run(const policy::Event& event, Instant now) {
   }
 }
 
+void Sharing::explain(const std::string& key, policy::SessionId session,
+                      const policy::Change& change, const std::string& why, Instant now) {
+  const std::string text = change_text(change);
+  record(key).reasons[change.index()] = {text, why};
+  trace_.add({0, now.ns, session, key, text, why});
+}
+
 void Sharing::apply(const policy::Action& action, Instant now) {
+  const auto* park = std::get_if<policy::Park>(&action.change);
+  const auto* resume = std::get_if<policy::Resume>(&action.change);
+  if (park != nullptr || resume != nullptr) {
+    const std::string& key = park != nullptr ? park->workload : resume->workload;
+    explain(key, 0, action.change, action.why, now);
+    park_orders_.push_back({key, park != nullptr, park != nullptr && park->only_if_idle});
+    return;
+  }
   const policy::SessionId id = session_of(action.change);
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;  // it left; the policy hears of that by itself
@@ -228,12 +285,9 @@ void Sharing::apply(const policy::Action& action, Instant now) {
   }
   session.publish(wake);
   book_turn(session, now);
-  WorkloadRecord& kept = record(session.workload());
-  const std::string text = change_text(action.change);
-  kept.reasons[action.change.index()] = {text, action.why};
+  explain(session.workload(), id, action.change, action.why, now);
   const auto* turn = std::get_if<policy::SetTurn>(&action.change);
-  if (turn != nullptr && turn->open) ++kept.turns;
-  trace_.add({0, now.ns, id, session.workload(), text, action.why});
+  if (turn != nullptr && turn->open) ++record(session.workload()).turns;
   if (session.lacks_gate()) {
     // Its descriptors do not let it close this gate: it gets others when it joins again.
     session.send_away();
@@ -284,14 +338,21 @@ void Sharing::tick(Instant now) {
   policy::Tick tick;
   for (const auto& [id, session] : sessions_) {
     session->read_counters(now);
-    tick.readings[id] = session->counters().take();
+    policy::SessionReading& reading = tick.readings[id] = session->counters().take();
+    reading.device_bytes = device_bytes(*session);
+    reading.parkable = !unparkable(*session).has_value();
   }
   account_estimates();
   log_shares(last_look_, now);
   look_at_gates(last_look_, now);
   last_look_ = now;
+  // A reading from before a move would blame others for what was moved.
+  const bool fresh = memory_use_.at > memory_seen_ && memory_use_.at > moved_;
+  if (fresh) tick.device_used_bytes = memory_use_.used_bytes;
+  memory_seen_ = memory_use_.at;
   run(tick, now);
   if (now >= next_tick_) next_tick_ = now + kTick;
+  bring_adopted_back(now);
 }
 
 void Sharing::send_all_away() {
@@ -308,31 +369,6 @@ void Sharing::note(std::string kind, std::string text, Instant now) {
   if (text.size() > kMaxEventText) text.resize(kMaxEventText);
   log::info("{}: {}", kind, text);
   events_.add({0, now.ns, std::move(kind), std::move(text)});
-}
-
-// --- parking ------------------------------------------------------------------------------------
-
-ParkState Sharing::parking(const std::string& key) const {
-  const auto found = records_.find(key);
-  return found == records_.end() ? ParkState::kRunning : found->second.parking;
-}
-
-std::vector<std::string> Sharing::parked() const {
-  std::vector<std::string> keys;
-  for (const auto& [key, kept] : records_) {
-    if (kept.parking == ParkState::kParked) keys.push_back(key);
-  }
-  return keys;
-}
-
-void Sharing::set_parking(const std::string& key, ParkState state) {
-  record(key).parking = state;
-  for (const auto& [id, session] : sessions_) {
-    if (session->workload() != key) continue;
-    session->hold_open(state != ParkState::kRunning);
-    const int gate = session->orders().gate;
-    if (gate >= 0) gates_.assign(static_cast<size_t>(gate), id);  // open, and still its own
-  }
 }
 
 }  // namespace corun::daemon

@@ -67,10 +67,34 @@ struct SharingOptions {
   bool switches = false;           ///< context switches are read (take_switches() is called)
   std::string switches_why;        ///< why not
   bool switches_name_all = false;  ///< processes of all users have their names in them
+  /// Processes that share device memory with others can be parked (drivers from 610 on).
+  bool parks_shared_memory = false;
 };
 
-/// State of a workload as operators see it.
-enum class ParkState { kRunning, kParking, kParked, kResuming };
+using policy::ParkState;
+
+/// A move that the policy orders.
+struct ParkOrder {
+  std::string workload;  ///< key
+  bool park = true;      ///< false: resume
+  bool only_if_idle = false;
+};
+
+/// What the driver tells about the GPU's memory.
+struct MemoryUse {
+  Instant at{};                      ///< of the reading
+  uint64_t used_bytes = 0;           ///< of the whole GPU; 0: not known
+  std::map<int, uint64_t> by_pid{};  ///< where it tells
+};
+
+/// What parking a workload has cost so far.
+struct ParkAccount {
+  uint64_t parks = 0;
+  uint64_t resumes = 0;
+  uint64_t moved_bytes = 0;  ///< both ways
+  Nanos parked{};            ///< without the present time
+  Instant since{};           ///< of the present time in host memory
+};
 
 /// What is kept of a workload beside the policy's view of it.
 struct WorkloadRecord {
@@ -85,6 +109,7 @@ struct WorkloadRecord {
   Nanos waited{};             ///< of sessions that are gone
   std::map<size_t, client::Reason> reasons;  ///< by kind of change
   ParkState parking = ParkState::kRunning;
+  ParkAccount account;
   uint64_t left_at = 0;  ///< leaves_ at its last session's end; 0: it has sessions
 };
 
@@ -113,6 +138,8 @@ class Sharing {
   /// What is due at `now`: leases, counters, gates, turns. Returns when it wants to be called next
   /// at the latest.
   Instant advance(Instant now);
+  /// A session has news in its page: the counters are due.
+  void look_now() { next_tick_ = Instant{}; }
   /// Everybody gets the default back and is told to leave; the gates are open.
   void send_all_away();
   /// Whether every session has carried out its last orders.
@@ -132,14 +159,25 @@ class Sharing {
   /// What has to be in the state file now.
   Persistent persistent() const;
 
-  // --- parking ---
+  // --- parking (sharing_parking.cc) ---
   /// Sessions of a workload; empty: it has none.
   std::vector<const Session*> sessions_of(const std::string& key) const;
   ParkState parking(const std::string& key) const;
-  /// Workloads that are parked.
-  std::vector<std::string> parked() const;
-  /// Opens what its streams wait for (until it runs again), and its own gate.
-  void set_parking(const std::string& key, ParkState state);
+  /// Workloads that are not on the GPU, or on their way.
+  std::vector<std::string> away() const;
+  /// What has to come back to the GPU with it.
+  uint64_t parked_bytes(const std::string& key) const;
+  /// Moves that the policy ordered since the last call.
+  std::vector<ParkOrder> take_park_orders();
+  /// A move began or ended: tells the policy, holds the workload's calls or lets them go on (its
+  /// streams wait for nothing meanwhile, and its gate is open). `why`: where the policy did not ask
+  /// for it.
+  void park_changed(const policy::ParkChanged& event, const std::string& why, Instant now);
+  /// An operator wants it back: the policy orders it, now or as soon as there is room.
+  void ask_back(const std::string& key, Instant now);
+  /// Reasons against parking one of its processes, or nothing.
+  std::optional<std::string> unparkable(const std::string& key) const;
+  void set_memory_use(MemoryUse use) { memory_use_ = std::move(use); }
 
   // --- accounting (sharing_accounting.cc) ---
   /// What the driver recorded of context switches, in order.
@@ -160,11 +198,18 @@ class Sharing {
   void assign_gate(Session& session, int gate);
   void supervise_gates(Instant now);
   void tick(Instant now);
+  std::optional<std::string> unparkable(const Session& session) const;
+  void adopt(const std::string& key, Instant now);
+  void bring_adopted_back(Instant now);
+  uint64_t device_bytes(const Session& session) const;
+  void explain(const std::string& key, policy::SessionId session, const policy::Change& change,
+               const std::string& why, Instant now);
   WorkloadRecord& record(const std::string& key);
   void forget_old_records();
   client::WorkloadStatus workload_status(const std::string& key, const WorkloadRecord& record,
                                          Instant now) const;
-  std::vector<client::Figure> figures(const std::string& key, const WorkloadRecord& record) const;
+  std::vector<client::Figure> figures(const std::string& key, const WorkloadRecord& record,
+                                      Instant now) const;
   std::vector<client::GateStatus> gate_statuses(Instant now) const;
   // --- accounting ---
   bool switches_usable() const;
@@ -209,10 +254,18 @@ class Sharing {
   Instant switches_settled_;  ///< the one that the last settled second ended with
   Instant last_look_;         ///< at gates, for waits
   std::array<Nanos, wire::kMaxGates> opened_late_{};  ///< since the last look
+  MemoryUse memory_use_;
+  Instant memory_seen_{};  ///< reading that the policy has had
+  Instant moved_{};        ///< when a move began or ended last
+  std::vector<ParkOrder> park_orders_;
+  std::map<std::string, Instant> adopted_;  ///< parked by a former daemon, and since when here
   Instant next_tick_;
   Instant next_renewal_;
   uint64_t leaves_ = 0;
 };
+
+/// Without the last digit's error: it is read by people.
+inline double exact_seconds(Nanos time) { return static_cast<double>(time.count()) / 1e9; }
 
 /// "slice 6000 us", for people.
 std::string change_text(const policy::Change& change);

@@ -195,10 +195,10 @@ void Sharing::look_at_gates(Instant begin, Instant now) {
   }
 }
 
-/// The orders about a session's turn may have changed.
+/// The orders about a session's turn may have changed. While it is away it waits for none.
 void Sharing::book_turn(Session& session, Instant now) {
   const SessionOrders& orders = session.orders();
-  const bool waits = (orders.armed & wire::kArmedTurn) != 0;
+  const bool waits = (orders.armed & wire::kArmedTurn) != 0 && !session.calls_held();
   session.book().waits.set_turn_closed(waits && !orders.turn_open,
                                        session.counters().totals().gate_waits, now);
   auto& since = session.book().turn_since;

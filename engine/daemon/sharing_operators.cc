@@ -36,7 +36,10 @@ Status check(const client::SettingsChange& change) {
   CORUN_TRY(check_range("quota_window_ms", change.quota_window_ms, 1, 60'000));
   CORUN_TRY(check_range("wait_every_us", number(change.wait_every_us), 0, 100'000));
   CORUN_TRY(check_range("preempted_slice_us", number(change.preempted_slice_us), 1, 1'000'000));
-  return check_range("max_burst_ms", change.max_burst_ms, 1, 60'000);
+  CORUN_TRY(check_range("max_burst_ms", change.max_burst_ms, 1, 60'000));
+  CORUN_TRY(check_range("memory_wait_s", change.memory_wait_s, 0, 3600));
+  if (change.park_idle_s == 0.0) return {};
+  return check_range("park_idle_s", change.park_idle_s, 1, 86'400);
 }
 
 template <typename T>
@@ -97,6 +100,12 @@ Status Sharing::change_settings(const client::SettingsChange& change, Instant no
   settings.gate_with_slices = change.gate_with_slices.value_or(settings.gate_with_slices);
   if (change.quantum_ms) settings.quantum = from_micros(*change.quantum_ms * 1e3);
   if (change.quota_window_ms) settings.quota_window = from_micros(*change.quota_window_ms * 1e3);
+  if (change.park_idle_s) settings.park_idle = from_seconds(*change.park_idle_s);
+  if (change.memory_wait_s) settings.memory_wait = from_seconds(*change.memory_wait_s);
+  settings.memory_reserve_bytes =
+      change.memory_reserve_bytes.value_or(settings.memory_reserve_bytes);
+  settings.memory_capacity_bytes =
+      change.memory_capacity_bytes.value_or(settings.memory_capacity_bytes);
   CORUN_TRY(policy::validate(settings, state_.workloads));
   if (change.max_burst_ms) max_burst_ = from_micros(*change.max_burst_ms * 1e3);
   run(policy::SettingsChanged{settings}, now);  // takes them into the policy's state
@@ -115,7 +124,11 @@ client::DaemonSettings Sharing::settings() const {
           .wait_every_us = settings.wait_every_us,
           .preempted_slice_us = settings.preempted_slice_us,
           .gate_with_slices = settings.gate_with_slices,
-          .max_burst_ms = to_millis(max_burst_)};
+          .max_burst_ms = to_millis(max_burst_),
+          .park_idle_s = to_seconds(settings.park_idle),
+          .memory_wait_s = to_seconds(settings.memory_wait),
+          .memory_reserve_bytes = settings.memory_reserve_bytes,
+          .memory_capacity_bytes = settings.memory_capacity_bytes};
 }
 
 void Sharing::set_slices(client::SlicesState state, std::string why, bool use, Instant now) {

@@ -28,20 +28,6 @@ constexpr FlagName kFlagNames[] = {{wire::kFlagCapturing, "capturing"},
                                    {wire::kFlagHints, "hints"},
                                    {wire::kFlagCannotHold, "cannot-hold"}};
 
-std::string state_text(ParkState parking) {
-  switch (parking) {
-    case ParkState::kRunning:
-      return "running";
-    case ParkState::kParking:
-      return "parking";
-    case ParkState::kParked:
-      return "parked";
-    case ParkState::kResuming:
-      return "resuming";
-  }
-  return "unknown";
-}
-
 client::SessionStatus session_status(const Session& session, Instant now) {
   const SessionOrders& orders = session.orders();
   client::SessionStatus status;
@@ -73,7 +59,8 @@ std::optional<double> percentile(std::vector<double> values, double q) {
 
 }  // namespace
 
-std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecord& kept) const {
+std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecord& kept,
+                                     Instant now) const {
   Totals totals = kept.ended;
   uint64_t memory = 0;
   uint64_t peak = 0;
@@ -100,6 +87,9 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
   const auto count = [](const char* name, uint64_t value) {
     return Figure{name, static_cast<double>(value), Label::kMeasured};
   };
+  const ParkAccount& account = kept.account;
+  Nanos parked = account.parked;
+  if (account.since != Instant{}) parked += now - account.since;
   const auto seconds = [](const char* name, Nanos time, Label label) {
     return Figure{name, to_seconds(time), label};
   };
@@ -134,7 +124,12 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
       {"turns", static_cast<double>(kept.turns), Label::kGranted},
       count("memory_bytes", memory),
       count("memory_peak_bytes", std::max(peak, kept.ended_peak_bytes)),
-      count("refusals", totals.refusals)};
+      count("refusals", totals.refusals),
+      count("memory_waits", totals.memory_waits),
+      count("parks", account.parks),
+      count("resumes", account.resumes),
+      seconds("parked_seconds", parked, Label::kMeasured),
+      count("moved_bytes", account.moved_bytes)};
 }
 
 client::WorkloadStatus Sharing::workload_status(const std::string& key, const WorkloadRecord& kept,
@@ -160,8 +155,8 @@ client::WorkloadStatus Sharing::workload_status(const std::string& key, const Wo
   for (const Session* session : sessions_of(key)) {
     status.sessions.push_back(session_status(*session, now));
   }
-  status.state = status.sessions.empty() ? "absent" : state_text(kept.parking);
-  status.figures = figures(key, kept);
+  status.state = status.sessions.empty() ? "absent" : std::string(policy::to_string(kept.parking));
+  status.figures = figures(key, kept, now);
   for (const auto& [kind, reason] : kept.reasons) status.reasons.push_back(reason);
   return status;
 }

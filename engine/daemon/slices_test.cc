@@ -48,7 +48,11 @@ std::vector<policy::Action> give_slices(policy::State&, const policy::Event& eve
 
 class NoParker final : public Parker {
  public:
-  void start(const std::string&, bool, std::function<void(Status)> done) override {
+  void park(const std::string&, bool, std::function<void(Status)> done) override { refuse(done); }
+  void resume(const std::string&, std::function<void(Status)> done) override { refuse(done); }
+
+ private:
+  static void refuse(const std::function<void(Status)>& done) {
     done(unsupported("the daemon of a self-test does not park"));
   }
 };
@@ -58,7 +62,7 @@ class PrivateDaemon {
  public:
   static Result<std::unique_ptr<PrivateDaemon>> start(const GpuInfo& gpu, const fs::path& run_dir) {
     CORUN_ASSIGN(GatePages gates, GatePages::create());
-    CORUN_ASSIGN(Watchdog watchdog, Watchdog::start(gates.all()));
+    CORUN_ASSIGN(Watchdog watchdog, Watchdog::start(gates.all(), nullptr));
     CORUN_ASSIGN(Poller poller, Poller::create());
     std::unique_ptr<PrivateDaemon> daemon(
         new PrivateDaemon(gpu, run_dir, std::move(gates), std::move(watchdog), std::move(poller)));
@@ -92,7 +96,9 @@ class PrivateDaemon {
                  .idle_exit = {},
                  .user = geteuid(),
                  .utilization = nullptr,
-                 .switches = nullptr}) {}
+                 .switches = nullptr,
+                 .parking = nullptr,
+                 .rescue = nullptr}) {}
 
   static SharingOptions options(const GpuInfo& gpu) {
     SharingOptions options;

@@ -78,7 +78,11 @@ Json to_json(const Persistent& state) {
             {"wait_every_us", settings.wait_every_us},
             {"preempted_slice_us", settings.preempted_slice_us},
             {"gate_with_slices", settings.gate_with_slices},
-            {"max_burst_ms", to_millis(state.max_burst)}}},
+            {"max_burst_ms", to_millis(state.max_burst)},
+            {"park_idle_s", to_seconds(settings.park_idle)},
+            {"memory_wait_s", to_seconds(settings.memory_wait)},
+            {"memory_reserve_bytes", settings.memory_reserve_bytes},
+            {"memory_capacity_bytes", settings.memory_capacity_bytes}}},
           {"workloads", workloads}};
 }
 
@@ -108,6 +112,10 @@ Result<Persistent> persistent_from_json(const Json& value, const Persistent& bas
   state.settings.preempted_slice_us = read.preempted_slice_us;
   state.settings.gate_with_slices = read.gate_with_slices;
   state.max_burst = from_micros(read.max_burst_ms * 1e3);
+  state.settings.park_idle = from_seconds(read.park_idle_s);
+  state.settings.memory_wait = from_seconds(read.memory_wait_s);
+  state.settings.memory_reserve_bytes = read.memory_reserve_bytes;
+  state.settings.memory_capacity_bytes = read.memory_capacity_bytes;
   if (!workloads->is_object()) return usage_error("state: key 'workloads': not an object");
   for (const auto& [key, one] : workloads->items()) {
     tell_unknown("workload " + key, one, whole_override());

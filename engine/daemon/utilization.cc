@@ -20,6 +20,16 @@ namespace {
 constexpr Nanos kPeriod = std::chrono::milliseconds(200);
 constexpr int kPeriods = 5;
 constexpr Nanos kForLong = std::chrono::hours(1);
+
+void read_processes(gpu::ProcessList& list, Utilization::Reading& reading) {
+  const auto processes = list.read();
+  if (!processes) return;
+  for (const GpuProcess& process : *processes) {
+    if (process.sm_utilization) reading.by_pid[process.pid] = *process.sm_utilization;
+    if (process.memory_bytes) reading.memory.by_pid[process.pid] = *process.memory_bytes;
+  }
+}
+
 }  // namespace
 
 Utilization::Utilization(std::string gpu_uuid, uint64_t memory_bytes)
@@ -66,13 +76,12 @@ void Utilization::run() {
     if (period % kPeriods == 0 || !wanted_) {
       Reading fresh;
       if (count > 0) fresh.of_gpu = std::exchange(sum, 0) / std::exchange(count, 0);
-      const auto processes =
-          wanted_ && sees_processes ? list.read() : Result(std::vector<GpuProcess>());
-      if (processes) {
-        for (const GpuProcess& process : *processes) {
-          if (process.sm_utilization) fresh.by_pid[process.pid] = *process.sm_utilization;
-        }
-      }
+      fresh.memory.at = monotonic_now();
+      const auto memory =
+          wanted_ ? gpu::Nvml::read<nvml::Memory>((*nvml)->nvmlDeviceGetMemoryInfo, *device)
+                  : std::nullopt;
+      if (memory) fresh.memory.used_bytes = memory->total - std::min(memory->free, memory->total);
+      if (wanted_ && sees_processes) read_processes(list, fresh);
       const std::lock_guard lock(mutex_);
       reading_ = std::move(fresh);
     }
@@ -80,6 +89,7 @@ void Utilization::run() {
     if (wait_readable({&fd, 1}, monotonic_now() + (wanted_ ? kPeriod : kForLong))[0]) {
       uint64_t woken = 0;
       [[maybe_unused]] const ssize_t n = read(fd, &woken, sizeof woken);
+      period = -1;  // somebody came: a whole reading at once
     }
   }
 }

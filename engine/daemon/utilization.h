@@ -1,5 +1,6 @@
-// NVML's utilisation of the GPU and of its processes, read once a second on a thread of its own:
-// the call may take long, and the loop must not wait for it.
+// What NVML tells of the GPU's use (its utilisation and that of its processes, its memory), read
+// once a second on a thread of its own: the calls may take long, and the loop must not wait for
+// them.
 #pragma once
 
 #include <atomic>
@@ -11,14 +12,16 @@
 #include <thread>
 
 #include "core/fd.h"
+#include "engine/daemon/sharing.h"
 
 namespace corun::daemon {
 
 class Utilization {
  public:
   struct Reading {
-    std::map<int, double> by_pid;  ///< 0..1
+    std::map<int, double> by_pid;  ///< utilisation, 0..1
     std::optional<double> of_gpu;  ///< 0..1: share of time in which any kernel ran
+    MemoryUse memory;
   };
 
   /// Nothing is ever told where NVML does not know the GPU; of processes, where this one does not

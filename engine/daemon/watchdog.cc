@@ -58,8 +58,8 @@ bool ended(int lifeline, int wait_ms) {
   return ready > 0 && (item.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
-[[noreturn]] void watch(const GateArray& gates, const std::atomic<uint64_t>& heartbeat_ns,
-                        int lifeline) {
+[[noreturn]] void watch(const GateArray& gates, const Rescue* rescue,
+                        const std::atomic<uint64_t>& heartbeat_ns, int lifeline) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);  // it ends when the daemon does, not with a Ctrl-C
@@ -70,6 +70,8 @@ bool ended(int lifeline, int wait_ms) {
     const auto beat = static_cast<int64_t>(heartbeat_ns.load(std::memory_order_relaxed));
     if (now_ns() - beat > kHeartbeatPatience.count()) open_all(gates);
   }
+  open_all(gates);
+  if (rescue != nullptr) rescue->start_helper();
   const int64_t until = now_ns() + kStayNs;
   while (now_ns() < until) {
     open_all(gates);
@@ -81,7 +83,7 @@ bool ended(int lifeline, int wait_ms) {
 
 }  // namespace
 
-Result<Watchdog> Watchdog::start(const GateArray& gates) {
+Result<Watchdog> Watchdog::start(const GateArray& gates, const Rescue* rescue) {
   Watchdog dog;
   void* memory =
       mmap(nullptr, kHeartbeatBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -94,7 +96,7 @@ Result<Watchdog> Watchdog::start(const GateArray& gates) {
   dog.lifeline_ = Fd(ends[1]);
   dog.pid_ = fork();
   if (dog.pid_ < 0) return system_error("cannot fork");
-  if (dog.pid_ == 0) watch(gates, *dog.heartbeat_ns_, read_end.get());
+  if (dog.pid_ == 0) watch(gates, rescue, *dog.heartbeat_ns_, read_end.get());
   dog.handle_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, dog.pid_, 0)));
   if (!dog.handle_) return system_error("cannot watch it");
   return dog;

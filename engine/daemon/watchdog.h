@@ -2,6 +2,8 @@
 // because its heartbeat is late (stopped, stuck). Streams that wait on the GPU for a gate would
 // otherwise wait for ever when the daemon and the gate's holder are killed together.
 //
+// Processes that the dead daemon left parked it leaves to a helper (rescue.h).
+//
 // It holds the gate pages (mapped before the fork) and the read end of a pipe whose write end only
 // the daemon has. After the daemon's death it stays until every lease that the daemon gave is over
 // and opens what is closed in the meantime; from then on no session closes a gate or waits for one.
@@ -17,6 +19,7 @@
 #include "core/fd.h"
 #include "core/result.h"
 #include "core/wire/session_page.h"
+#include "engine/daemon/rescue.h"
 
 namespace corun::daemon {
 
@@ -26,8 +29,10 @@ inline constexpr Nanos kHeartbeatPatience = std::chrono::seconds(1);
 class Watchdog {
  public:
   /// Forks it. Start it before the process has threads or other descriptors that should close with
-  /// the daemon; it closes all that it inherits. `gates` are mapped shared.
-  static Result<Watchdog> start(const std::array<wire::GatePage*, wire::kMaxGates>& gates);
+  /// the daemon; it closes all that it inherits. `gates` and `rescue` (null: this daemon parks
+  /// nobody) are mapped shared.
+  static Result<Watchdog> start(const std::array<wire::GatePage*, wire::kMaxGates>& gates,
+                                const Rescue* rescue);
   Watchdog(Watchdog&& other) noexcept;
   Watchdog& operator=(Watchdog&& other) noexcept;
   Watchdog(const Watchdog&) = delete;

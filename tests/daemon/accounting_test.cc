@@ -214,6 +214,17 @@ TEST_F(AccountingTest, AProcessThatDiedOnTheGpuHoldsItNoLonger) {
   EXPECT_DOUBLE_EQ(value("heavy", "gpu_seconds"), before);
 }
 
+TEST_F(AccountingTest, WhoIsParkedHoldsTheGpuNoLonger) {
+  begin();
+  turns->take_turns({{kHeavy, 1'000'000'000}});
+  go(seconds(2));
+  for (const ParkState state : {ParkState::kParking, ParkState::kParked}) {
+    EXPECT_EQ(sharing->gpu_holder(), static_cast<int>(kHeavy));
+    sharing->park_changed({.workload = "1000/heavy", .state = state}, "", now);
+  }
+  EXPECT_EQ(sharing->gpu_holder(), std::nullopt);
+}
+
 TEST_F(AccountingTest, ASessionThatEndsLeavesItsTimeWithItsWorkload) {
   begin();
   turns->take_turns({{kHeavy, 30'000}, {kLight, 10'000}});
@@ -405,6 +416,23 @@ TEST_F(AccountingTest, ATurnEndsWithItsSession) {
   sharing->leave(id, "it ended", now);
   ASSERT_EQ(slices_of("turn").size(), 1U);
   EXPECT_DOUBLE_EQ(slices_of("turn")[0].seconds, 0.007);
+}
+
+TEST_F(AccountingTest, WhoIsAwayHasNoTurnAndWaitsForNone) {
+  const auto id = join("heavy", {}, true, kHeavy);
+  decide({{policy::SetArmed{id, wire::kArmedTurn, 100}, "by turns"},
+          {policy::SetTurn{id, true}, "next by weight"}});
+  sharing->park_changed({.workload = "1000/heavy", .state = ParkState::kParking}, "", now);
+  page->counters.gate_waits = 1;
+  decide({{policy::SetTurn{id, false}, "its turn is over"}});
+  advance(seconds(5));
+  EXPECT_TRUE(slices_of("turn").empty());
+  EXPECT_EQ(value("heavy", "gpu_wait_seconds"), 0);
+  now = now + milliseconds(7);
+  sharing->park_changed({.workload = "1000/heavy", .state = ParkState::kRunning}, "", now);
+  page->counters.gate_waits = 2;
+  advance(seconds(1));
+  EXPECT_DOUBLE_EQ(value("heavy", "gpu_wait_seconds"), 1);
 }
 
 TEST_F(AccountingTest, ClosedGatesAreCountedAndTold) {

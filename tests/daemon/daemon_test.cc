@@ -313,6 +313,7 @@ TEST_F(DaemonTest, AWorkloadThatCannotBeParkedRunsOn) {
   start();
   FakeShim shim = join("a", WorkloadClass::kBestEffort);
   const FakeShim critical = join("lc", WorkloadClass::kLatencyCritical);
+  shim.page().waits.park_ready = 1;
   const Status parked = client().park("a");
   ASSERT_FALSE(parked) << "a process without GPU state";
   EXPECT_NE(parked.error().what.find("cuCheckpointProcess"), std::string::npos)
@@ -339,7 +340,7 @@ TEST_F(DaemonTest, AWorkloadIsParkedAndResumed) {
     return now.workloads.empty() ? 0.0 : now.workloads[0].find("launches")->value.value_or(0);
   };
   ASSERT_TRUE(eventually([&] { return launches() > 0; }));
-  const Status parked = client().park("train");
+  const Status parked = client().park("train", true);
   ASSERT_TRUE(parked) << parked.error().text();
   EXPECT_EQ(status().workloads.at(0).state, "parked");
   EXPECT_FALSE(client().park("train")) << "it is parked already";

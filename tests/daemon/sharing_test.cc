@@ -1,5 +1,6 @@
 // Sessions, orders, leases and gates under a test's clock.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/mman.h>
 
 #include "tests/daemon/sharing_fixture.h"
@@ -216,16 +217,131 @@ TEST_F(SharingTest, NamesBelongToUsers) {
 TEST_F(SharingTest, WhileAWorkloadIsParkedItsStreamsWaitForNothing) {
   join("lc", {{policy::AssignGate{1, 0, 50}, ""}, {policy::SetArmed{1, 2, 100}, ""}});
   close_gate(0);
-  sharing->set_parking("1000/lc", ParkState::kParking);
+  sharing->park_changed({.workload = "1000/lc", .state = ParkState::kParking}, "", now);
   EXPECT_TRUE(is_open(0));
-  EXPECT_EQ(page->hot.armed, 0U);
+  EXPECT_EQ(page->hot.armed, wire::kArmedParked);
   EXPECT_EQ(page->hot.gate, -1);
   decide({{policy::SetTurn{1, false}, ""}});
   EXPECT_EQ(page->turn.word, wire::kOpen);
-  sharing->set_parking("1000/lc", ParkState::kRunning);
+  sharing->park_changed({.workload = "1000/lc", .state = ParkState::kRunning}, "", now);
   EXPECT_EQ(page->hot.armed, 2U);
   EXPECT_EQ(page->hot.gate, 0);
   EXPECT_EQ(page->turn.word, wire::kClosed);
+}
+
+TEST_F(SharingTest, EachParkingIsAnnouncedByANumberOfItsOwn) {
+  join("a");
+  const auto change = [this](ParkState state) {
+    sharing->park_changed({.workload = "1000/a", .state = state}, "", now);
+  };
+  change(ParkState::kParking);
+  EXPECT_EQ(page->orders.park_sequence, 1U);
+  EXPECT_FALSE(sharing->sessions_of("1000/a")[0]->ready_to_park());
+  page->waits.park_ready = 1;
+  EXPECT_TRUE(sharing->sessions_of("1000/a")[0]->ready_to_park());
+  change(ParkState::kParked);
+  change(ParkState::kResuming);
+  change(ParkState::kRunning);
+  EXPECT_EQ(page->hot.armed, 0U);
+  change(ParkState::kParking);
+  EXPECT_EQ(page->orders.park_sequence, 2U);
+  EXPECT_FALSE(sharing->sessions_of("1000/a")[0]->ready_to_park());
+}
+
+TEST_F(SharingTest, MovesAreCountedAndTimed) {
+  join("a");
+  const auto change = [this](ParkState state) {
+    sharing->park_changed({.workload = "1000/a", .state = state, .bytes = 700}, "", now);
+    now = now + std::chrono::seconds(2);
+  };
+  for (const ParkState state : {ParkState::kParking, ParkState::kParked, ParkState::kResuming,
+                                ParkState::kRunning, ParkState::kParking, ParkState::kParked}) {
+    change(state);
+  }
+  const auto status = sharing->status(now).workloads.at(0);
+  EXPECT_EQ(status.state, "parked");
+  EXPECT_EQ(status.find("parks")->value, 2);
+  EXPECT_EQ(status.find("resumes")->value, 1);
+  EXPECT_EQ(status.find("moved_bytes")->value, 2100);
+  EXPECT_EQ(status.find("parked_seconds")->value, 6);
+}
+
+TEST_F(SharingTest, WhatThePolicyOrdersIsThereToBeTakenOnce) {
+  join("a");
+  decide({{policy::Park{"1000/a", true}, "idle"}});
+  const auto orders = sharing->take_park_orders();
+  ASSERT_EQ(orders.size(), 1U);
+  EXPECT_EQ(orders[0].workload, "1000/a");
+  EXPECT_TRUE(orders[0].park && orders[0].only_if_idle);
+  EXPECT_TRUE(sharing->take_park_orders().empty());
+  EXPECT_EQ(sharing->trace("1000/a", 0)->entries.back().why, "idle");
+}
+
+TEST_F(SharingTest, AnAnswerAboutMemoryIsInThePage) {
+  join("a");
+  page->waits.wanted_bytes = 500;
+  page->waits.memory_asks = 3;
+  advance(kTick);
+  const auto reading = script.events<policy::Tick>().back().readings.at(1);
+  EXPECT_EQ(reading.wanted_bytes, 500U);
+  EXPECT_EQ(reading.memory_ask, 3U);
+  decide({{policy::SetMemoryRoom{1, 900}, ""},
+          {policy::SetMemoryWait{1, std::chrono::seconds(3)}, ""},
+          {policy::AnswerMemory{1, 3, true}, "free"}});
+  EXPECT_EQ(page->orders.memory_room_bytes, 900U);
+  EXPECT_EQ(page->orders.memory_wait_ms, 3000U);
+  EXPECT_EQ(page->orders.memory_answer, 7U);
+  decide({{policy::SetMemoryWait{1, std::nullopt}, "rotate"}});
+  EXPECT_EQ(page->orders.memory_wait_ms, UINT32_MAX);
+}
+
+TEST_F(SharingTest, AProcessThatCannotBeParkedIsToldApart) {
+  join("a");
+  const auto parkable = [this] {
+    advance(kTick);
+    return script.events<policy::Tick>().back().readings.at(1).parkable;
+  };
+  EXPECT_TRUE(parkable());
+  for (const uint32_t flag :
+       {wire::kFlagManyDevices, wire::kFlagManagedMemory, wire::kFlagSharesMemory}) {
+    page->counters.flags = flag;
+    EXPECT_FALSE(parkable());
+    EXPECT_TRUE(sharing->unparkable("1000/a"));
+  }
+  page->counters.flags = wire::kFlagWaiting;
+  EXPECT_TRUE(parkable());
+  ASSERT_TRUE(sharing->join({kUser, 0}, ask("hidden"), true, now));
+  EXPECT_THAT(*sharing->unparkable("1000/hidden"), ::testing::HasSubstr("PID namespace"));
+}
+
+TEST_F(SharingTest, OneThatTheLastDaemonLeftParkedIsHeldAndBroughtBackOnceItsMemoryIsKnown) {
+  JoinAsk parked = ask("a");
+  parked.parked = true;
+  auto welcome = sharing->join({kUser, 77}, parked, true, now);
+  ASSERT_TRUE(welcome);
+  void* memory = mmap(nullptr, wire::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      welcome->descriptors[0].get(), 0);
+  page = static_cast<wire::SessionPage*>(memory);
+  EXPECT_EQ(page->hot.armed, wire::kArmedParked);
+  EXPECT_EQ(sharing->status(now).workloads.at(0).state, "parked");
+  advance(std::chrono::seconds(1));
+  EXPECT_TRUE(script.events<policy::ResumeAsked>().empty()) << "it has told nothing yet";
+  page->counters.heartbeat_ns = static_cast<uint64_t>(now.ns);
+  advance(kTick);
+  EXPECT_EQ(script.events<policy::ResumeAsked>().size(), 1U);
+}
+
+TEST_F(SharingTest, AReadingOfTheGpusMemoryFromBeforeAMoveIsNotTold) {
+  join("a");
+  sharing->set_memory_use({.at = now, .used_bytes = 900});
+  advance(kTick);
+  EXPECT_EQ(script.events<policy::Tick>().back().device_used_bytes, 900U);
+  advance(kTick);
+  EXPECT_EQ(script.events<policy::Tick>().back().device_used_bytes, 0U) << "told once";
+  sharing->set_memory_use({.at = now, .used_bytes = 800});
+  sharing->park_changed({.workload = "1000/a", .state = ParkState::kParking}, "", now);
+  advance(kTick);
+  EXPECT_EQ(script.events<policy::Tick>().back().device_used_bytes, 0U);
 }
 
 TEST_F(SharingTest, WhatAnOperatorSetsBeatsWhatTheWorkloadAsks) {

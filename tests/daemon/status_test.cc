@@ -12,8 +12,12 @@ namespace {
 
 class NoParker final : public Parker {
  public:
-  void start(const std::string& key, bool park, std::function<void(Status)> done) override {
-    asked += (park ? "park " : "resume ") + key;
+  void park(const std::string& key, bool until_resume, std::function<void(Status)> done) override {
+    asked += "park " + key + (until_resume ? " until resume" : "");
+    done({});
+  }
+  void resume(const std::string& key, std::function<void(Status)> done) override {
+    asked += "resume " + key;
     done({});
   }
   std::string asked;
