@@ -43,11 +43,16 @@ bool finds(const std::string& what, Parts parts) {
 }
 
 TEST(Simulation, AMissingWatchdogIsNoticed) {
-  EXPECT_TRUE(finds("its holder is dead", {.watchdog = false, .stuck_gates_open = true}));
+  EXPECT_TRUE(finds("its holder is dead", {.watchdog = false}));
+}
+
+TEST(Simulation, AMissingRescueOfParkedWorkloadsIsNoticed) {
+  EXPECT_TRUE(finds("stays parked without a daemon",
+                    {.watchdog = true, .stuck_gates_open = true, .rescue = false}));
 }
 
 TEST(Simulation, GatesThatNobodyOpensForAStoppedWorkloadAreNoticed) {
-  EXPECT_TRUE(finds("its holder is alive", {.watchdog = true, .stuck_gates_open = false}));
+  EXPECT_TRUE(finds("its holder is alive", {.stuck_gates_open = false}));
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ int64_t draw(std::mt19937_64& random, int64_t low, int64_t high) {
   return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));
 }
 
+constexpr uint64_t kTightEvery = 16;  ///< their runs are many times longer
+
 void mix(uint64_t& hash, uint64_t value) { hash = (hash ^ value) * 0x100000001b3ULL; }
 
 }  // namespace
@@ -32,6 +34,7 @@ World::World(uint64_t seed, Parts parts) : random_(seed), parts_(parts), gates_(
   settings_.gate_with_slices = !one_in(4);
   draw_tenants();
   draw_faults();
+  if (seed % kTightEvery == 0) draw_memory();
 }
 
 std::string World::describe() const {
@@ -45,6 +48,7 @@ std::string World::describe() const {
     if (one.rate > 0) text += " bursts " + std::to_string(one.burst / kUs) + " us";
     if (one.workload.max_share < 1) text += " capped";
     if (one.lie != Lie::kNone) text += one.lie == Lie::kFrozen ? " frozen" : " garbage";
+    if (tight_) text += " " + std::to_string((one.bytes + one.wanted) / 1'000'000) + " MB";
     if (!one.alive) text += " killed";
   }
   return text;
@@ -149,6 +153,12 @@ void World::carry_out(const policy::Action& action) {
   } else if (const auto* turn = std::get_if<policy::SetTurn>(&action.change)) {
     mix(outcome_.hash, turn->session * 2 + (turn->open ? 1 : 0));
     page(turn->session).turn_open = turn->open;
+  } else if (const auto* park = std::get_if<policy::Park>(&action.change)) {
+    move(park->workload, true);
+  } else if (const auto* resume = std::get_if<policy::Resume>(&action.change)) {
+    move(resume->workload, false);
+  } else if (const auto* memory = std::get_if<policy::AnswerMemory>(&action.change)) {
+    answer(*memory);
   }
 }
 
@@ -157,7 +167,13 @@ policy::SessionReading World::reading(Tenant& tenant) {
   policy::SessionReading reading;
   reading.contexts = 1;
   reading.new_bursts.swap(tenant.new_bursts);
+  reading.memory_bytes = tenant.bytes;
+  reading.wanted_bytes = tenant.wanted;
+  reading.memory_ask = tenant.ask;
+  reading.held_calls = tenant.held_calls;
+  reading.contexts = tight_ ? 0 : 1;  // of no memory of their own in this model
   reading.launches = static_cast<uint64_t>(groups_[index].done / (100 * kUs) + tenant.counted);
+  reading.calls = reading.launches;
   if (tenant.lie == Lie::kFrozen) reading.launches = 0;
   if (tenant.lie == Lie::kGarbage) {
     reading.launches = random_();
@@ -195,6 +211,7 @@ void World::start_daemon() {
     tenant.permille = 1000;
     tenant.lease_until = now_ + kLease;
     decide(policy::Joined{tenant.id, tenant.workload});
+    if (tight_) join_with_memory(tenant);
   }
   tick_at_ = now_;
 }
@@ -289,6 +306,7 @@ void World::fault_events() {
   }
   if (now_ >= daemon_dies_) {
     daemon_dies_ = kEndless;
+    daemon_died_ = now_;
     daemon_up_ = false;
   }
   if (!daemon_up_ && now_ >= daemon_starts_) {
@@ -319,6 +337,7 @@ void World::refresh_work() {
     tenant.blocked = blocked;
     int64_t work = tenant.rate > 0 ? tenant.pending : kEndless;
     if (!tenant.alive || (tenant.rate <= 0 && now_ < tenant.stopped_until)) work = 0;
+    if (!tenant.on_gpu || tenant.move_ends != kEndless || tenant.wanted > 0) work = 0;
     if (blocked) work = std::min(work, tenant.drain);
     groups_[i].work = work;
   }
@@ -328,6 +347,7 @@ int64_t World::next_event() const {
   int64_t next =
       std::min({end_, now_ + kLookEvery, daemon_dies_, daemon_starts_, kill_at_, stop_at_});
   if (daemon_up_) next = std::min({next, tick_at_, notice_at_});
+  next = std::min(next, next_memory_event());
   if (!measuring_) next = std::min(next, measure_from_);
   for (const Tenant& tenant : tenants_) {
     next = std::min({next, tenant.arrival, tenant.slice_due});
@@ -458,11 +478,18 @@ Outcome World::run() {
     lease_events();
     tenant_events();
     gate_events();
+    memory_events();
     if (daemon_up_ && now_ >= tick_at_) tick();
     check_gates();
+    check_memory();
     if (!measuring_ && now_ >= measure_from_) begin_measuring();
   }
-  if (outcome_.broken.empty()) check_work();
+  if (!outcome_.broken.empty()) return outcome_;
+  if (tight_) {
+    check_progress();
+  } else {
+    check_work();
+  }
   return outcome_;
 }
 

@@ -52,6 +52,18 @@ struct Tenant {
   uint32_t slice_us = 0;
   bool blocked = false;
   int64_t drain = 0;  ///< work that is past its last wait already
+
+  // Memory, where the world has too little of it (memory.cc).
+  uint64_t bytes = 0;   ///< that it holds, on the GPU or in host memory
+  uint64_t wanted = 0;  ///< an allocation that waits
+  uint32_t ask = 0;     ///< its number
+  uint64_t held_calls = 0;
+  bool on_gpu = true;
+  int64_t call_held_since = kEndless;  ///< one of its calls waits for it to come back
+  int64_t move_ends = kEndless;
+  bool moves_out = false;
+  bool move_fails = false;
+  int64_t adopted = kEndless;  ///< a new daemon found it parked
 };
 
 struct Gate {
@@ -65,6 +77,7 @@ struct Gate {
 struct Parts {
   bool watchdog = true;
   bool stuck_gates_open = true;  ///< by the daemon, when a shim does not any more
+  bool rescue = true;            ///< of what a dead daemon left parked
 };
 
 struct Outcome {
@@ -106,6 +119,21 @@ class World {
   void refresh_work();
   int64_t next_event() const;
 
+  // Memory (memory.cc).
+  void draw_memory();
+  uint64_t memory_on_gpu() const;
+  void allocate(Tenant& tenant, uint64_t bytes);
+  void join_with_memory(Tenant& tenant);
+  void answer(const policy::AnswerMemory& answer);
+  void move(const std::string& workload, bool out);
+  void end_move(Tenant& tenant);
+  void tell_move(const Tenant& tenant);
+  void memory_events();
+  void rescue_events();
+  int64_t next_memory_event() const;
+  void check_memory();
+  void check_progress();
+
   // Checks.
   void check(bool holds, const std::string& what);
   void check_gates();
@@ -138,6 +166,9 @@ class World {
   size_t victim_ = 0;
   int64_t stop_at_ = kEndless;
   int64_t notice_at_ = kEndless;
+  bool tight_ = false;  ///< memory does not suffice for all
+  int64_t moves_fail_until_ = 0;
+  int64_t daemon_died_ = kEndless;
 };
 
 }  // namespace corun::sim
