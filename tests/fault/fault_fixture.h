@@ -54,7 +54,12 @@ inline Seen seen_in(const std::vector<Message>& messages) {
 
 class Fault : public ::testing::Test {
  protected:
-  Fault() : folder_(TemporaryFolder::create("corun-fault-").value()) { start_daemon(); }
+  /// `node`: more options of corun-simgpud; `daemon`: of corund.
+  explicit Fault(const std::vector<std::string>& node = {},
+                 const std::vector<std::string>& daemon = {})
+      : node_(node), folder_(TemporaryFolder::create("corun-fault-").value()) {
+    start_daemon(daemon);
+  }
 
   std::filesystem::path run_dir() const { return folder_.path() / "run"; }
 

@@ -27,9 +27,11 @@ inline const std::string kProgram = CORUN_BINARY_DIR "/bin/corun-synthetic";
 /// A running corun-simgpud, ready for clients.
 class SimulatedNode {
  public:
-  SimulatedNode() : folder_(TemporaryFolder::create("corun-node-").value()) {
+  explicit SimulatedNode(const std::vector<std::string>& more = {})
+      : folder_(TemporaryFolder::create("corun-node-").value()) {
     ProcessOptions options;
     options.argv = {kSimgpu + "/corun-simgpud", "--node", folder_.path().string()};
+    options.argv.insert(options.argv.end(), more.begin(), more.end());
     server_ = Process::start(options).value();
     const Instant give_up = monotonic_now() + kPatience;
     while (!std::filesystem::exists(folder_.path() / "ready") && monotonic_now() < give_up) {
