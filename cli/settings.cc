@@ -18,8 +18,7 @@ std::string help_text() {
   std::string text =
       "Usage: corun settings [options]\n"
       "\n"
-      "Changes how a corund shares its GPU, at once and for its next starts (its state file).\n"
-      "Without a change: shows what is in force, of each corund that is found.\n"
+      "How each corund shares its GPU; changes that at once and for its next starts.\n"
       "\n";
   const auto add = [&text](std::string_view option, std::string_view value,
                            std::string_view meaning) {
@@ -31,9 +30,7 @@ std::string help_text() {
   add("--run-dir", "DIR", "the corund of this folder");
   text +=
       "\n"
-      "Only root and corund's own user may change anything. Exit code: 0; 1 corund refused; 2 a\n"
-      "value out of range; 3 no corund runs.\n"
-      "\n"
+      "Exit code: 0; 1 refused (only root and corund's user may); 2 out of range; 3 no corund.\n"
       "Example: corun settings --policy deadline --linger-us 100\n";
   return text;
 }

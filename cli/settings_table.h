@@ -55,6 +55,8 @@ inline constexpr std::array kSettings{
             "idle for so long, a workload may be parked; 0s: none is"},
     Setting{"--memory-wait", "memory_wait_s", SettingKind::kSeconds, "TIME",
             "how long an allocation waits for memory"},
+    Setting{"--longest-away", "longest_away_s", SettingKind::kSeconds, "TIME",
+            "rotate parks nobody for longer, if it can; 0s: no bound"},
     Setting{"--memory-reserve", "memory_reserve_bytes", SettingKind::kBytes, "SIZE",
             "with less memory free, idle workloads are parked"},
     Setting{"--memory-capacity", "memory_capacity_bytes", SettingKind::kBytes, "SIZE",

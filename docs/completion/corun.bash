@@ -41,8 +41,8 @@ _corun() {
     status) words="--json --run-dir --why --help" ;;
     trace) words="--follow --json --run-dir --slices --help" ;;
     set) words="--class --json --latency-target --max-share --memory --min-share --run-dir --weight --help" ;;
-    settings) words="--device --gate-with-slices --hold --json --learn-linger --linger-us --max-burst --policy --preempted-slice-us --quantum --quota-window --run-dir --wait-every-us --help" ;;
-    park) words="--run-dir --help" ;;
+    settings) words="--device --gate-with-slices --hold --json --learn-linger --linger-us --longest-away --max-burst --memory-capacity --memory-reserve --memory-wait --park-idle --policy --preempted-slice-us --quantum --quota-window --run-dir --wait-every-us --help" ;;
+    park) words="--run-dir --until-resume --help" ;;
     resume) words="--run-dir --help" ;;
   esac
   case "$word:$verb" in

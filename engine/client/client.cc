@@ -145,6 +145,7 @@ Result<DaemonSettings> Client::change_settings(const SettingsChange& change) {
   put(request, "max_burst_ms", change.max_burst_ms);
   put(request, "park_idle_s", change.park_idle_s);
   put(request, "memory_wait_s", change.memory_wait_s);
+  put(request, "longest_away_s", change.longest_away_s);
   put(request, "memory_reserve_bytes", change.memory_reserve_bytes);
   put(request, "memory_capacity_bytes", change.memory_capacity_bytes);
   CORUN_ASSIGN(const Json reply, call(request));

@@ -36,8 +36,9 @@ struct SettingsChange {
   std::optional<uint32_t> preempted_slice_us{};
   std::optional<bool> gate_with_slices{};
   std::optional<double> max_burst_ms{};
-  std::optional<double> park_idle_s{};    ///< 0: nobody is parked for being idle
-  std::optional<double> memory_wait_s{};  ///< 0: allocations do not wait
+  std::optional<double> park_idle_s{};     ///< 0: nobody is parked for being idle
+  std::optional<double> memory_wait_s{};   ///< 0: allocations do not wait
+  std::optional<double> longest_away_s{};  ///< 0: turns are as long as loses little
   std::optional<uint64_t> memory_reserve_bytes{};
   std::optional<uint64_t> memory_capacity_bytes{};  ///< 0: the GPU's
 };

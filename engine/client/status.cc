@@ -284,6 +284,7 @@ Json to_json(const DaemonSettings& settings) {
           {"max_burst_ms", settings.max_burst_ms},
           {"park_idle_s", settings.park_idle_s},
           {"memory_wait_s", settings.memory_wait_s},
+          {"longest_away_s", settings.longest_away_s},
           {"memory_reserve_bytes", settings.memory_reserve_bytes},
           {"memory_capacity_bytes", settings.memory_capacity_bytes}};
 }
@@ -363,6 +364,7 @@ Result<DaemonSettings> settings_from_json(const Json& value) {
   };
   may("park_idle_s", settings.park_idle_s);
   may("memory_wait_s", settings.memory_wait_s);
+  may("longest_away_s", settings.longest_away_s);
   may("memory_reserve_bytes", settings.memory_reserve_bytes);
   may("memory_capacity_bytes", settings.memory_capacity_bytes);
   CORUN_TRY(in.status());

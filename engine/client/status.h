@@ -60,8 +60,9 @@ struct DaemonSettings {
   bool gate_with_slices = true;     ///< close gates although slices order the classes
   double max_burst_ms = 0;          ///< a gate closed for longer is opened by the daemon
   // Earlier daemons do not tell these: their defaults.
-  double park_idle_s = 60;    ///< so long idle, it may be parked; 0: never
-  double memory_wait_s = 30;  ///< an allocation waits so long for memory; 0: not at all
+  double park_idle_s = 60;      ///< so long idle, it may be parked; 0: never
+  double memory_wait_s = 30;    ///< an allocation waits so long for memory; 0: not at all
+  double longest_away_s = 120;  ///< nobody is parked for longer by rotate, if possible; 0: no bound
   uint64_t memory_reserve_bytes = 512ULL << 20;  ///< less than this free is memory pressure
   uint64_t memory_capacity_bytes = 0;            ///< that workloads may use of the GPU; 0: all
   bool operator==(const DaemonSettings&) const = default;

@@ -97,6 +97,7 @@ Result<Request> parse_settings(const Json& object) {
   keys.may("max_burst_ms", request.change.max_burst_ms);
   keys.may("park_idle_s", request.change.park_idle_s);
   keys.may("memory_wait_s", request.change.memory_wait_s);
+  keys.may("longest_away_s", request.change.longest_away_s);
   keys.may("memory_reserve_bytes", request.change.memory_reserve_bytes);
   keys.may("memory_capacity_bytes", request.change.memory_capacity_bytes);
   CORUN_TRY(keys.status());

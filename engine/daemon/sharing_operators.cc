@@ -38,6 +38,7 @@ Status check(const client::SettingsChange& change) {
   CORUN_TRY(check_range("preempted_slice_us", number(change.preempted_slice_us), 1, 1'000'000));
   CORUN_TRY(check_range("max_burst_ms", change.max_burst_ms, 1, 60'000));
   CORUN_TRY(check_range("memory_wait_s", change.memory_wait_s, 0, 3600));
+  CORUN_TRY(check_range("longest_away_s", change.longest_away_s, 0, 86'400));
   if (change.park_idle_s == 0.0) return {};
   return check_range("park_idle_s", change.park_idle_s, 1, 86'400);
 }
@@ -102,6 +103,7 @@ Status Sharing::change_settings(const client::SettingsChange& change, Instant no
   if (change.quota_window_ms) settings.quota_window = from_micros(*change.quota_window_ms * 1e3);
   if (change.park_idle_s) settings.park_idle = from_seconds(*change.park_idle_s);
   if (change.memory_wait_s) settings.memory_wait = from_seconds(*change.memory_wait_s);
+  if (change.longest_away_s) settings.longest_away = from_seconds(*change.longest_away_s);
   settings.memory_reserve_bytes =
       change.memory_reserve_bytes.value_or(settings.memory_reserve_bytes);
   settings.memory_capacity_bytes =
@@ -125,8 +127,9 @@ client::DaemonSettings Sharing::settings() const {
           .preempted_slice_us = settings.preempted_slice_us,
           .gate_with_slices = settings.gate_with_slices,
           .max_burst_ms = to_millis(max_burst_),
-          .park_idle_s = to_seconds(settings.park_idle),
-          .memory_wait_s = to_seconds(settings.memory_wait),
+          .park_idle_s = exact_seconds(settings.park_idle),
+          .memory_wait_s = exact_seconds(settings.memory_wait),
+          .longest_away_s = exact_seconds(settings.longest_away),
           .memory_reserve_bytes = settings.memory_reserve_bytes,
           .memory_capacity_bytes = settings.memory_capacity_bytes};
 }

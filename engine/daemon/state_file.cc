@@ -79,8 +79,9 @@ Json to_json(const Persistent& state) {
             {"preempted_slice_us", settings.preempted_slice_us},
             {"gate_with_slices", settings.gate_with_slices},
             {"max_burst_ms", to_millis(state.max_burst)},
-            {"park_idle_s", to_seconds(settings.park_idle)},
-            {"memory_wait_s", to_seconds(settings.memory_wait)},
+            {"park_idle_s", exact_seconds(settings.park_idle)},
+            {"memory_wait_s", exact_seconds(settings.memory_wait)},
+            {"longest_away_s", exact_seconds(settings.longest_away)},
             {"memory_reserve_bytes", settings.memory_reserve_bytes},
             {"memory_capacity_bytes", settings.memory_capacity_bytes}}},
           {"workloads", workloads}};
@@ -114,6 +115,7 @@ Result<Persistent> persistent_from_json(const Json& value, const Persistent& bas
   state.max_burst = from_micros(read.max_burst_ms * 1e3);
   state.settings.park_idle = from_seconds(read.park_idle_s);
   state.settings.memory_wait = from_seconds(read.memory_wait_s);
+  state.settings.longest_away = from_seconds(read.longest_away_s);
   state.settings.memory_reserve_bytes = read.memory_reserve_bytes;
   state.settings.memory_capacity_bytes = read.memory_capacity_bytes;
   if (!workloads->is_object()) return usage_error("state: key 'workloads': not an object");

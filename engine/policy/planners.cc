@@ -298,8 +298,17 @@ void plan_by_share(const View& view, State& state, Instant now, Plan& plan) {
 
 namespace {
 
-/// Turns so long that moving memory between them is a small part: each workload is moved out and
-/// back once a round.
+/// How long a turn may be, so that nobody is away for longer than the settings say: while one is,
+/// all others have their turns, and everybody is moved once. Nothing if no turn is short enough.
+std::optional<Nanos> length_for_all(const Settings& settings, Nanos each, int64_t movers) {
+  if (settings.longest_away == Nanos(0) || movers < 2) return std::nullopt;
+  const Nanos working = settings.longest_away - movers * (each + kMoveDelay);
+  const Nanos length = working / (movers - 1);
+  return length >= kLeastStay ? std::optional(length) : std::nullopt;
+}
+
+/// Turns so long that moving memory between them is a small part, or that everybody has one in
+/// time: each workload is moved out and back once a round.
 void lengthen(const View& view, const State& state, const Plan& plan, TurnRules& rules) {
   Nanos moving{};
   int64_t movers = 0;
@@ -310,8 +319,11 @@ void lengthen(const View& view, const State& state, const Plan& plan, TurnRules&
   }
   if (movers == 0) return;
   const Nanos each = moving / movers;
-  rules.shortest = std::clamp<Nanos>(from_seconds(to_seconds(each) / kMostLost), rules.shortest,
-                                     kLongestQuantum);
+  Nanos length = from_seconds(to_seconds(each) / kMostLost);
+  if (const auto for_all = length_for_all(state.settings, each, movers)) {
+    length = std::min(length, *for_all);
+  }
+  rules.shortest = std::clamp<Nanos>(length, rules.shortest, kLongestQuantum);
   rules.round = static_cast<int64_t>(view.workloads.size()) * rules.shortest;
   rules.window = rules.round;
   rules.probe_after = 10 * rules.shortest;

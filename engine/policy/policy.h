@@ -70,6 +70,9 @@ struct Settings {
   Nanos park_idle = std::chrono::seconds(60);    ///< so long idle, it may be parked; 0: never
   /// How long an allocation waits for memory that parking makes free, at most; 0: not at all.
   Nanos memory_wait = std::chrono::seconds(30);
+  /// Under rotate nobody stays in host memory for longer, where turns can be that short; 0: turns
+  /// are as long as keeps moving a small part of the time.
+  Nanos longest_away = std::chrono::minutes(2);
 };
 
 struct Workload {

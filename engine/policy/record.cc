@@ -49,7 +49,8 @@ Json to_json(const Settings& settings) {
           {"memory_capacity_bytes", settings.memory_capacity_bytes},
           {"memory_reserve_bytes", settings.memory_reserve_bytes},
           {"park_idle_ns", settings.park_idle.count()},
-          {"memory_wait_ns", settings.memory_wait.count()}};
+          {"memory_wait_ns", settings.memory_wait.count()},
+          {"longest_away_ns", settings.longest_away.count()}};
 }
 
 Json to_json(SessionId id, const SessionReading& reading) {
@@ -216,6 +217,7 @@ Result<Settings> settings_of(const Json& json) {
   may(in, json, "memory_reserve_bytes", settings.memory_reserve_bytes);
   may(in, json, "park_idle_ns", settings.park_idle);
   may(in, json, "memory_wait_ns", settings.memory_wait);
+  may(in, json, "longest_away_ns", settings.longest_away);
   CORUN_TRY(in.status());
   CORUN_ASSIGN(settings.kind, parse_policy_kind(kind));
   return settings;

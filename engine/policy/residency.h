@@ -19,6 +19,8 @@ inline constexpr uint64_t kContextBytes = 528ULL << 20;
 /// Until something was moved here: 10.8 GB took 7.2 s out and 2.3 s back on an H100 (measured).
 inline constexpr MoveSpeed kUsualSpeed{1.5e9, 4.7e9};
 inline constexpr Nanos kMoveFixed = std::chrono::milliseconds(300);
+/// From the end of a turn to the begin of a move, and from its end to work, at most.
+inline constexpr Nanos kMoveDelay = std::chrono::seconds(1);
 /// Of the time that workloads work, moving takes this part more at most.
 inline constexpr double kMostLost = 0.25;
 /// Nobody is moved before he was on the GPU for this long.
