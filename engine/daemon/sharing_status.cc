@@ -57,6 +57,10 @@ std::optional<double> percentile(std::vector<double> values, double q) {
   return stats::quantile_of_sorted(values, q);
 }
 
+Nanos parked_time(const ParkAccount& account, Instant now) {
+  return account.parked + (account.since == Instant{} ? Nanos(0) : now - account.since);
+}
+
 }  // namespace
 
 std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecord& kept,
@@ -88,8 +92,6 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
     return Figure{name, static_cast<double>(value), Label::kMeasured};
   };
   const ParkAccount& account = kept.account;
-  Nanos parked = account.parked;
-  if (account.since != Instant{}) parked += now - account.since;
   const auto seconds = [](const char* name, Nanos time, Label label) {
     return Figure{name, to_seconds(time), label};
   };
@@ -128,7 +130,7 @@ std::vector<Figure> Sharing::figures(const std::string& key, const WorkloadRecor
       count("memory_waits", totals.memory_waits),
       count("parks", account.parks),
       count("resumes", account.resumes),
-      seconds("parked_seconds", parked, Label::kMeasured),
+      seconds("parked_seconds", parked_time(account, now), Label::kMeasured),
       count("moved_bytes", account.moved_bytes)};
 }
 

@@ -167,7 +167,7 @@ std::string why_memory(const View& view, const Plan& plan, size_t session) {
 std::string why_room(const State& state, const Plan& plan, const Want& want) {
   if (want.memory_room_bytes == 0) return "as much as the GPU gives: nobody comes back to it now";
   const bool bounded = plan.memory.capacity < state.settings.memory_bytes;
-  return fmt::format("{} for now: {} of {} are free{}", format_bytes(want.memory_room_bytes),
+  return fmt::format("{} at present: {} of {} are free{}", format_bytes(want.memory_room_bytes),
                      format_bytes(plan.memory.free()), format_bytes(plan.memory.capacity),
                      bounded ? "" : ", while a workload comes back to the GPU");
 }
