@@ -257,6 +257,8 @@ void print_nvml(const std::string& directory, bool second) {
 
 std::atomic<int> finished{0};
 std::atomic<int> last_code{-1};
+using Threads = std::vector<std::jthread>;
+Threads* threads = nullptr;  // main's, which joins them unless `exit` ends it
 
 /// Calls a driver function on a thread of its own. Whatever its parameters are, they are pointers
 /// to memory that may be written.
@@ -267,12 +269,12 @@ void call_on_a_thread(const std::string& symbol) {
     fmt::print("no {}\n", symbol);
     return;
   }
-  std::thread([function] {
+  threads->emplace_back([function] {
     alignas(16) static char scratch[4096];
     void* any = scratch;
     function(any, any, any, any, any, any, any, any);
     ++finished;
-  }).detach();
+  });
   fmt::print("0\n");
 }
 
@@ -281,16 +283,11 @@ Function helper(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
 }
 
-void run(const std::string& command, std::istringstream& rest) {
+/// Commands about memory; false: it is none of them.
+bool run_memory(const std::string& command, std::istringstream& rest) {
   std::string word;
   unsigned long number = 0;
-  if (command == "start") {
-    fmt::print("{}\n", start());
-  } else if (command == "launch") {
-    unsigned long stream = 0;
-    rest >> number >> stream;
-    fmt::print("{}\n", (launch(static_cast<int>(number), stream)));
-  } else if (command == "alloc") {
+  if (command == "alloc") {
     rest >> word >> number;
     unsigned long address = 0;
     const int code = allocate(word, number, &address);
@@ -309,27 +306,53 @@ void run(const std::string& command, std::istringstream& rest) {
     print_nvml(word, command == "nvml2");
   } else if (command == "info-null") {
     fmt::print("{}\n", (get<int (*)(size_t*, size_t*)>("cuMemGetInfo")(nullptr, nullptr)));
-  } else if (command == "fail-next") {
-    reinterpret_cast<void (*)()>(dlsym(library, "fake_fail_next"))();
-    fmt::print("0\n");
-  } else if (command == "thread") {
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// Commands about threads of their own; false: it is none of them.
+bool run_threads(const std::string& command, std::istringstream& rest) {
+  std::string word;
+  if (command == "thread") {
     rest >> word;
     call_on_a_thread(word);
   } else if (command == "thread-alloc") {
-    std::thread([] {
+    threads->emplace_back([] {
       unsigned long address = 0;
       last_code = allocate("plain", 1UL << 20, &address);
       ++finished;
-    }).detach();
+    });
     fmt::print("0\n");
   } else if (command == "last-code") {
     fmt::print("{}\n", last_code.load());
   } else if (command == "finished") {
     fmt::print("{}\n", finished.load());
   } else if (command == "block-syncs" || command == "process-state") {
+    int number = 0;
     rest >> number;
     const std::string name = command == "block-syncs" ? "fake_block_syncs" : "fake_process_state";
-    reinterpret_cast<void (*)(int)>(dlsym(library, name.c_str()))(static_cast<int>(number));
+    reinterpret_cast<void (*)(int)>(dlsym(library, name.c_str()))(number);
+    fmt::print("0\n");
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void run(const std::string& command, std::istringstream& rest) {
+  if (run_memory(command, rest) || run_threads(command, rest)) return;
+  std::string word;
+  unsigned long number = 0;
+  if (command == "start") {
+    fmt::print("{}\n", start());
+  } else if (command == "launch") {
+    unsigned long stream = 0;
+    rest >> number >> stream;
+    fmt::print("{}\n", (launch(static_cast<int>(number), stream)));
+  } else if (command == "fail-next") {
+    reinterpret_cast<void (*)()>(dlsym(library, "fake_fail_next"))();
     fmt::print("0\n");
   } else if (command == "calls") {
     rest >> word;
@@ -383,6 +406,8 @@ int main(int argc, char** argv) {
     via = "dlsym";
     return start() == 0 && launch(4, 0) == 0 ? 43 : 1;
   }
+  Threads own;
+  threads = &own;
   char line[256];
   while (fgets(line, sizeof line, stdin) != nullptr) {
     std::istringstream words(line);

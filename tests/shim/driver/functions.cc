@@ -3,11 +3,9 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
-#include <thread>
 
 #include "engine/shim/abi.h"
 #include "tests/shim/driver/fake_driver.h"
@@ -84,7 +82,10 @@ unsigned long fake_calls(const char* symbol) {
 void* fake_last_stream() { return last_stream; }
 void fake_fail_next() { fails_next = true; }
 void fake_hang_queries() { __atomic_store_n(&queries_hang, true, __ATOMIC_SEQ_CST); }
-void fake_block_syncs(int block) { blocks_syncs = block != 0; }
+void fake_block_syncs(int block) {
+  blocks_syncs = block != 0;
+  blocks_syncs.notify_all();
+}
 void fake_process_state(int state) { process_state = state; }
 
 int cuInit(unsigned) { return 0; }
@@ -139,9 +140,7 @@ int cuDevicePrimaryCtxRetain(void** context, int) {
 }
 int cuCtxSynchronize() {
   __atomic_fetch_add(&FAKE_COUNT(cuCtxSynchronize), 1, __ATOMIC_RELAXED);
-  while (blocks_syncs) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  blocks_syncs.wait(true);
   return 0;
 }
 int cuCheckpointProcessGetState(int, int* state) {
