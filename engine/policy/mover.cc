@@ -168,6 +168,7 @@ class Mover {
   bool may_be_moved(size_t candidate, const Demand& demand) const {
     const Holding& one = memory_.holdings[candidate];
     if (candidate == demand.workload || is_chosen(candidate) || !movable(one, now_)) return false;
+    if (has_turn(candidate)) return false;  // it would come back at once: its turn passes on first
     if (idle(one)) return true;
     if (rotates_) return demand.holder;
     return !demand.session && stayed(one, memory_.holdings[demand.workload]);
@@ -251,8 +252,8 @@ class Mover {
     std::vector<size_t> candidates;
     for (size_t i = 0; i < memory_.holdings.size(); ++i) {
       const Holding& one = memory_.holdings[i];
-      if (!movable(one, now_) || is_chosen(i)) continue;
-      if (idle(one) || (rotates_ && over && !has_turn(i))) candidates.push_back(i);
+      if (!movable(one, now_) || is_chosen(i) || has_turn(i)) continue;
+      if (idle(one) || (rotates_ && over)) candidates.push_back(i);
     }
     std::stable_sort(candidates.begin(), candidates.end(),
                      [this](size_t a, size_t b) { return before(a, b); });

@@ -154,6 +154,20 @@ TEST_F(RotateMemory, AHolderThatIsIdleForAMomentIsNotMovedForIt) {
   EXPECT_EQ(node.orders<Park>().size(), before + 1) << "idle for longer than moving takes";
 }
 
+TEST_F(RotateSmaller, AHolderThatPausesIsMovedOnlyWhenItsTurnIsOver) {
+  node.change([](Settings& settings) { settings.park_idle = kSecond; });
+  start_two(node, 20 * kGB);
+  constexpr int kPauses = 300;
+  for (int i = 0; i < kPauses; ++i) {
+    work_for(2 * kSecond, {1, 2});
+    work_for(2 * kSecond, {});
+  }
+  // A turn is 72 s, a change 18 s.
+  EXPECT_LE(node.orders<Park>().size(), kPauses * 4 / (72 + 18) + 2);
+  EXPECT_GE(node.work[1], 200 * kSecond);
+  EXPECT_GE(node.work[2], 200 * kSecond);
+}
+
 TEST_F(RotateMemory, WhileNobodyCanBeParkedTheOthersWork) {
   node.parking_fails = true;
   start_two(node, 48 * kGB);
