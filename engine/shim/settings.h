@@ -82,6 +82,9 @@ inline constexpr uint64_t kOwnStateNs = 20'000'000;
 inline constexpr uint64_t kNoticeRetryNs = 10'000'000;
 /// The daemon's answer about memory may come this much later than its own bound.
 inline constexpr uint64_t kAnswerSlackNs = 1'000'000'000;
+/// So long the driver is asked again for memory that should be free, and so often.
+inline constexpr uint64_t kReleaseNs = 1'000'000'000;
+inline constexpr uint64_t kReleaseLookNs = 10'000'000;
 
 /// Granules of device memory: what one allocation is rounded up to when it is counted.
 inline constexpr uint64_t kAllocationGranule = 512;

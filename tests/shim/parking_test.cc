@@ -143,7 +143,7 @@ TEST_F(ParkingTest, AParkedProcessSaysSoToTheNextDaemon) {
   EXPECT_TRUE(workload->becomes("finished", "1"));
 }
 
-TEST_F(ParkingTest, AnAllocationWaitsForMemoryAndIsTriedAgainOnce) {
+TEST_F(ParkingTest, AnAllocationWaitsForMemoryAndIsTriedAgain) {
   workload->ask("fail-next");
   workload->ask("thread-alloc");
   ASSERT_TRUE(eventually([&] { return page->waits.memory_asks == 1; }));
@@ -156,6 +156,24 @@ TEST_F(ParkingTest, AnAllocationWaitsForMemoryAndIsTriedAgainOnce) {
   EXPECT_EQ(page->waits.wanted_bytes, 0U);
   EXPECT_EQ(page->counters.memory_bytes, 1U << 20);
   EXPECT_EQ(page->counters.refusals, 0U);
+}
+
+TEST_F(ParkingTest, MemoryThatComesFreeAMomentAfterTheAnswerIsFound) {
+  for (int i = 0; i < 5; ++i) workload->ask("fail-next");
+  workload->ask("thread-alloc");
+  ASSERT_TRUE(eventually([&] { return page->waits.memory_asks == 1; }));
+  FakeDaemon::answer_memory(*page, true);
+  EXPECT_TRUE(workload->becomes("last-code", "0"));
+  EXPECT_EQ(page->waits.memory_asks, 1U);
+}
+
+TEST_F(ParkingTest, MemoryThatDoesNotComeFreeAfterTheAnswerIsRefused) {
+  for (int i = 0; i < 1000; ++i) workload->ask("fail-next");
+  workload->ask("thread-alloc");
+  ASSERT_TRUE(eventually([&] { return page->waits.memory_asks == 1; }));
+  FakeDaemon::answer_memory(*page, true);
+  EXPECT_TRUE(workload->becomes("last-code", "2"));
+  EXPECT_EQ(page->counters.memory_bytes, 0U);
 }
 
 TEST_F(ParkingTest, ARefusalEndsTheWait) {

@@ -9,6 +9,7 @@
 #include "core/wire/join.h"
 #include "engine/shim/environment.h"
 #include "engine/shim/preload/process.h"
+#include "engine/shim/preload/waiting.h"
 
 namespace corun::shim {
 
@@ -62,17 +63,27 @@ struct Wish {
 };
 
 /// An allocation. Beyond the workload's limit it is refused at once; where the GPU has no memory
-/// for it now it may wait for some, and is tried once more.
+/// for it now it may wait for some, and is tried once more: for a moment, since the driver frees
+/// what a process held that died after the daemon heard of it.
 template <class Key, class Call>
 Code allocate(const Wish& wish, const Key* key, ContextHandle context, Call call) {
-  for (bool again = false;; again = true) {
+  uint64_t try_until_ns = 0;  // once it has waited
+  while (true) {
     Request request(wish.device, wish.bytes, wish.granule);
     if (request.reserved() == Reserved::kOverLimit) {
       return Code::kOutOfMemory;
     }
     const Code code =
         request.refused() ? Code::kOutOfMemory : request.done(call(), wish.kind, key, context);
-    if (code != Code::kOutOfMemory || again || !machine.await_memory(wish.device, wish.bytes)) {
+    if (code != Code::kOutOfMemory) {
+      return code;
+    }
+    if (try_until_ns == 0) {
+      if (!machine.await_memory(wish.device, wish.bytes)) {
+        return code;
+      }
+      try_until_ns = now_ns() + kReleaseNs;
+    } else if (!await_release(*wish.device, try_until_ns)) {
       return code;
     }
     machine.before_call(wish.device);

@@ -20,10 +20,10 @@ constexpr uint64_t kNsPerMs = 1'000'000;
 /// One allocation of a process waits at a time: the page has one word for what is wanted.
 constinit Lock memory_lock;
 
-/// Waits for a change of a word that the daemon writes, not for longer than kLookAgainNs: the
-/// daemon may be gone.
-void wait_for_change(const std::atomic<uint32_t>& word, uint32_t seen) {
-  const timespec limit{.tv_sec = 0, .tv_nsec = static_cast<long>(kLookAgainNs)};
+/// Waits for a change of a word that the daemon writes, but not for long: the daemon may be gone.
+void wait_for_change(const std::atomic<uint32_t>& word, uint32_t seen,
+                     uint64_t most_ns = kLookAgainNs) {
+  const timespec limit{.tv_sec = 0, .tv_nsec = static_cast<long>(most_ns)};
   syscall(SYS_futex, &word, FUTEX_WAIT, seen, &limit, nullptr, 0);
 }
 
@@ -90,6 +90,16 @@ bool await_memory(DeviceState& device, uint64_t bytes) {
   log_debug("%llu bytes were waited for: %s", static_cast<unsigned long long>(bytes),
             again ? "to be tried again" : "refused");
   return again;
+}
+
+bool await_release(DeviceState& device, uint64_t until_ns) {
+  if (now_ns() >= until_ns) {
+    return false;
+  }
+  const wire::SessionPage& page = *device.pages.load(std::memory_order_acquire)->session;
+  const uint32_t seen = page.orders.memory_answer.load(std::memory_order_relaxed);
+  wait_for_change(page.orders.memory_answer, seen, kReleaseLookNs);
+  return true;
 }
 
 void wake_held(std::atomic<uint32_t>& armed) {

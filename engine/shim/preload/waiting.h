@@ -15,6 +15,8 @@ void await_return(DeviceState& device, uint64_t until_ns);
 /// Tells the daemon that `bytes` are wanted and waits for its answer, as long as its orders say.
 /// True: the allocation is to be tried once more.
 bool await_memory(DeviceState& device, uint64_t bytes);
+/// After that, where the driver still has none: waits a moment. False: `until_ns` is over.
+bool await_release(DeviceState& device, uint64_t until_ns);
 /// Wakes the threads that wait for this word (HotOrders::armed of the neutral page).
 void wake_held(std::atomic<uint32_t>& armed);
 /// In the child of a fork: nobody waits.

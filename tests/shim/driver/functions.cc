@@ -20,14 +20,14 @@ constexpr int kOutOfMemory = 2;
 unsigned long next_address = 0x700000000;
 void* last_stream = nullptr;
 void* current_context = nullptr;
-bool fails_next = false;
+int failures_left = 0;
 bool queries_hang = false;
 std::atomic<bool> blocks_syncs{false};
 std::atomic<int> process_state{0};
 
 int give(unsigned long* address) {
-  if (fails_next) {
-    fails_next = false;
+  if (failures_left > 0) {
+    --failures_left;
     return kOutOfMemory;
   }
   *address = next_address += 0x1000000;
@@ -80,7 +80,7 @@ unsigned long fake_calls(const char* symbol) {
   return ~0UL;
 }
 void* fake_last_stream() { return last_stream; }
-void fake_fail_next() { fails_next = true; }
+void fake_fail_next() { ++failures_left; }
 void fake_hang_queries() { __atomic_store_n(&queries_hang, true, __ATOMIC_SEQ_CST); }
 void fake_block_syncs(int block) {
   blocks_syncs = block != 0;
