@@ -18,7 +18,7 @@ COMPLETION = "docs/completion/corun.bash"
 VALUES = {
     "--class": "latency-critical normal best-effort",
     "--gpu": "auto real simulated",
-    "--policy": "priority fair quota deadline rotate",
+    "--policy": "priority fair quota deadline rotate none",
     "--slices": "auto yes no",
     "--start-daemon": "yes no",
     "--gate-with-slices": "yes no",

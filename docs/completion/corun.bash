@@ -24,7 +24,7 @@ _corun() {
     trace:--slices) ;;
     *:--class) COMPREPLY=($(compgen -W "latency-critical normal best-effort" -- "$word")); return ;;
     *:--gpu) COMPREPLY=($(compgen -W "auto real simulated" -- "$word")); return ;;
-    *:--policy) COMPREPLY=($(compgen -W "priority fair quota deadline rotate" -- "$word")); return ;;
+    *:--policy) COMPREPLY=($(compgen -W "priority fair quota deadline rotate none" -- "$word")); return ;;
     *:--slices) COMPREPLY=($(compgen -W "auto yes no" -- "$word")); return ;;
     *:--start-daemon) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;
     *:--gate-with-slices) COMPREPLY=($(compgen -W "yes no" -- "$word")); return ;;

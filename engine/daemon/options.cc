@@ -20,7 +20,7 @@ usage: corund --gpu UUID|INDEX [options]
   --gpu GPU            index, UUID or PCI bus of the GPU to govern (default 0)
   --run-dir DIR        sockets and state (default: CORUN_RUN_DIR, /run/corun for root,
                        $XDG_RUNTIME_DIR/corun, /tmp/corun-UID)
-  --policy POLICY      priority (default), fair, quota, deadline, rotate
+  --policy POLICY      priority (default), fair, quota, deadline, rotate, none
   --backend BACKEND    slices (default), or mps: all workloads are MPS clients
   --slices CHOICE      auto (default): use time slices if they were measured to act here;
                        yes: use them, proven or not; no

@@ -3,6 +3,7 @@
 
 #include "core/json_values.h"
 #include "engine/daemon/control.h"
+#include "engine/daemon/options.h"
 #include "tests/benchmarking/golden.h"
 #include "tests/daemon/sharing_fixture.h"
 
@@ -57,6 +58,22 @@ TEST_F(StatusTest, StatusIsWhatTheDocumentationSays) {
   status.user = kUser;
   const std::string text = client::to_json(status).dump(1) + "\n";
   expect_golden("daemon/golden/status.json", text);
+}
+
+TEST(CorundHelp, NamesEveryPolicyAndIsTheGoldenText) {
+  const char* const arguments[] = {"corund", "--help"};
+  ::testing::internal::CaptureStdout();
+  const auto options = parse_options(2, arguments);
+  (void)fflush(stdout);
+  const std::string text = ::testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(options) << options.error().text();
+  EXPECT_FALSE(options->has_value());
+  expect_golden("daemon/golden/help.txt", text);
+  const auto begin = text.find("--policy");
+  const std::string line = text.substr(begin, text.find('\n', begin) - begin);
+  for (const char* policy : {"priority", "fair", "quota", "deadline", "rotate", "none"}) {
+    EXPECT_NE(line.find(policy), std::string::npos) << policy;
+  }
 }
 
 TEST_F(StatusTest, TraceGivesEachChangeWithItsReason) {
