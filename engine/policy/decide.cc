@@ -49,7 +49,8 @@ void apply(State& state, const Joined& event, Instant now) {
   session.last_active = now;
   session.last_call = now;
   ask_back(state, session.workload, now);
-  state.workloads.try_emplace(session.workload, event.workload);
+  const bool fresh = state.workloads.try_emplace(session.workload, event.workload).second;
+  if (fresh) state.residency[session.workload].since = now;
   state.sessions.emplace(event.session, std::move(session));
 }
 

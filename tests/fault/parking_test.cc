@@ -211,10 +211,10 @@ TEST_F(ParkingFault, ADaemonThatEndsBringsEverybodyBack) {
   expect_right(notebook);
 }
 
-/// Moves take seconds.
+/// A move takes a second.
 class SlowMoves : public ParkingFault {
  protected:
-  SlowMoves() : ParkingFault({"--park-idle", "1s"}, 1e9) {}
+  SlowMoves() : ParkingFault({"--park-idle", "1s"}, 2e9) {}
 };
 
 TEST_F(SlowMoves, AWorkloadKilledWhileItIsMovedHoldsNobodyUp) {
@@ -234,7 +234,7 @@ TEST_F(SlowMoves, WhenTheDaemonIsKilledInTheMiddleOfAMoveTheWorkloadGoesOn) {
   auto daemon = client::Client::connect_only(run_dir()).value();
   std::thread operator_thread([&] { EXPECT_FALSE(daemon.park("notebook", true)); });
   EXPECT_TRUE(becomes("notebook", "parking"));
-  sleep_until(monotonic_now() + std::chrono::milliseconds(700));  // inside of the driver's call
+  sleep_until(monotonic_now() + std::chrono::milliseconds(400));  // inside of the driver's call
   daemon_->signal(SIGKILL);
   ASSERT_TRUE(daemon_->wait(kPatience));
   operator_thread.join();
@@ -249,7 +249,7 @@ TEST_F(SlowMoves, ACallThatComesWhileItIsMovedBringsItBackAfterwards) {
   Tenant job = start_large("job");
   job.send(WarmCommand{.max_s = 30, .window_s = 0.1});
   ASSERT_TRUE(becomes("notebook", "parking"));
-  sleep_until(monotonic_now() + std::chrono::milliseconds(500));  // its helper is at work
+  sleep_until(monotonic_now() + std::chrono::milliseconds(300));  // its helper is at work
   begin(notebook, 0.3);
   EXPECT_FALSE(job.until<ReadyMessage>().empty());
   EXPECT_EQ(job.stop().code, 0);

@@ -215,6 +215,17 @@ TEST_F(Parked, ComesBackAfterABoundedTimeBesideAWorkloadThatIsNeverIdle) {
   EXPECT_LT(waited, 400 * kSecond);
 }
 
+TEST_F(Parked, ANewWorkloadIsNotMovedBeforeItHasWorked) {
+  node.stop(2);
+  node.start(3, workload("new"), 60 * kGiB);
+  node.call(1);
+  EXPECT_EQ(node.place(3), ParkState::kRunning);
+  node.run(10 * kSecond, {3});
+  EXPECT_EQ(node.place(3), ParkState::kRunning);
+  node.run(400 * kSecond, {1, 3});
+  EXPECT_GT(node.work[1], Nanos{});
+}
+
 TEST_F(Parked, BestEffortMakesRoomBeforeNormal) {
   node.stop(2);
   node.start(3, workload("normal"), 28 * kGiB);
