@@ -20,13 +20,13 @@ namespace {
 
 constexpr int kFirstDriver = 570;
 constexpr int kFirstDriverWithSharedMemory = 610;
-constexpr Nanos kParkingPatience = std::chrono::minutes(2);
+constexpr Nanos kParkEndPatience = std::chrono::minutes(2);
 /// A call may be inside of the driver for so long before parking is given up: as long as the driver
 /// itself waits for work to end.
 constexpr Nanos kReadyPatience = std::chrono::seconds(10);
 /// A shim that shows no sign of life for so long does not answer any more.
 constexpr Nanos kSilentPatience = std::chrono::milliseconds(1500);
-constexpr Nanos kBetweenLooks = std::chrono::milliseconds(50);
+constexpr Nanos kBetweenParkLooks = std::chrono::milliseconds(50);
 /// One that has to be idle makes no call for so long: a tick has read its counters meanwhile.
 constexpr Nanos kNoCall = 2 * kTick;
 constexpr size_t kMaxSaid = 4096;
@@ -74,7 +74,7 @@ Parking::~Parking() {
   for (auto& [key, job] : jobs_) {
     if (!job.process) continue;
     poller_.remove(job.token);
-    if (!job.process->wait(kParkingPatience)) log::error("parking of {} does not end", key);
+    if (!job.process->wait(kParkEndPatience)) log::error("parking of {} does not end", key);
   }
 }
 
@@ -183,7 +183,7 @@ std::optional<Instant> Parking::advance(Instant now) {
   for (const std::string& key : announced) look_at_announced(key, now);
   const bool more = std::any_of(jobs_.begin(), jobs_.end(),
                                 [](const auto& entry) { return !entry.second.process; });
-  return more ? std::optional(now + kBetweenLooks) : std::nullopt;
+  return more ? std::optional(now + kBetweenParkLooks) : std::nullopt;
 }
 
 void Parking::look_at_announced(const std::string& key, Instant now) {
@@ -229,7 +229,7 @@ void Parking::start_helper(const std::string& key, Job& job, Instant now) {
   const auto token =
       poller_.add(process->event_fd(), EPOLLIN, [this, key](uint32_t) { on_event(key); });
   if (!token) {
-    process->wait(kParkingPatience);
+    process->wait(kParkEndPatience);
     return end(key, token.error(), false, now);
   }
   job.process = std::move(process).value();
@@ -296,7 +296,7 @@ void Parking::tell_rescue() {
 
 void Parking::resume_all() {
   for (auto& [key, job] : jobs_) {
-    if (job.process) job.process->wait(kParkingPatience);
+    if (job.process) job.process->wait(kParkEndPatience);
   }
   std::vector<std::string> keys;
   for (const auto& [key, job] : jobs_) keys.push_back(key);
@@ -311,7 +311,7 @@ void Parking::resume_all() {
     bring_back(key, {}, monotonic_now());
     const auto found = jobs_.find(key);
     if (found == jobs_.end()) continue;
-    if (found->second.process) found->second.process->wait(kParkingPatience);
+    if (found->second.process) found->second.process->wait(kParkEndPatience);
     on_event(key);
   }
 }

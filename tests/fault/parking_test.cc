@@ -11,7 +11,7 @@
 namespace corun::fault {
 namespace {
 
-constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kParkingMiB = 1 << 20;
 
 /// An H100 with 3 GiB, whose memory moves at these speeds.
 class SmallGpu {
@@ -20,7 +20,7 @@ class SmallGpu {
       : folder_(TemporaryFolder::create("corun-profile-").value()) {
     Json profile = read_json_file(CORUN_SOURCE_DIR "/simgpu/profiles/h100.json").value();
     Json& parameters = profile.at("parameters");
-    parameters.at("memory_bytes").at("value") = 3072 * kMiB;
+    parameters.at("memory_bytes").at("value") = 3072 * kParkingMiB;
     parameters.at("park_bytes_per_s").at("value") = park_bytes_per_s;
     parameters.at("restore_bytes_per_s").at("value") = restore_bytes_per_s;
     write_file_atomically(path(), profile.dump()).value();
@@ -92,7 +92,7 @@ TEST_F(ParkingFault, AnIdleWorkloadMakesRoomForAJobAndComesBackAtItsNextLaunch) 
   EXPECT_EQ(of("notebook").state, "running");
   EXPECT_EQ(figure("notebook", "resumes"), 1);
   EXPECT_GT(figure("notebook", "parked_seconds"), 0);
-  EXPECT_GT(figure("notebook", "moved_bytes"), 2 * 1536.0 * kMiB);
+  EXPECT_GT(figure("notebook", "moved_bytes"), 2 * 1536.0 * kParkingMiB);
   const auto trace = client::Client::connect_only(run_dir())->trace("notebook").value();
   const auto parked = std::find_if(trace.entries.begin(), trace.entries.end(),
                                    [](const auto& entry) { return entry.change == "parked"; });
@@ -276,7 +276,7 @@ TEST_F(RotateFault, TwoJobsOf67PercentOfTheMemoryBothProgress) {
       [&] {
         const double used = figure("a", "memory_bytes") * (of("a").state != "parked") +
                             figure("b", "memory_bytes") * (of("b").state != "parked");
-        EXPECT_LE(used, 3072.0 * kMiB);
+        EXPECT_LE(used, 3072.0 * kParkingMiB);
         return figure("a", "launches") > before.at("a") + 100 &&
                figure("b", "launches") > before.at("b") + 100 && figure("b", "parks") >= 1;
       },

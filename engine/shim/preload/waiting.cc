@@ -15,7 +15,7 @@ namespace corun::shim {
 
 namespace {
 
-constexpr uint64_t kNsPerMs = 1'000'000;
+constexpr uint64_t kMsOfWaitNs = 1'000'000;
 
 /// One allocation of a process waits at a time: the page has one word for what is wanted.
 constinit Lock memory_lock;
@@ -84,7 +84,7 @@ bool await_memory(DeviceState& device, uint64_t bytes) {
   const uint32_t ask = page.waits.memory_asks.fetch_add(1, std::memory_order_release) + 1;
   kick_keeper(0);
   const bool for_ever = wait_ms == UINT32_MAX;
-  const uint64_t until = for_ever ? 0 : now_ns() + wait_ms * kNsPerMs + kAnswerSlackNs;
+  const uint64_t until = for_ever ? 0 : now_ns() + wait_ms * kMsOfWaitNs + kAnswerSlackNs;
   const bool again = wait_for_answer(device, pages, ask, until);
   page.waits.wanted_bytes.store(0, std::memory_order_relaxed);
   log_debug("%llu bytes were waited for: %s", static_cast<unsigned long long>(bytes),
