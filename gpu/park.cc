@@ -69,9 +69,19 @@ Status check_room(const std::string& gpu_uuid, uint64_t bytes) {
 }
 
 Result<bool> bring_back(const Driver& driver, pid_t pid, const std::function<Status()>& room) {
-  CORUN_ASSIGN(const cuda::ProcessState state, state_of(driver, pid));
+  CORUN_ASSIGN(cuda::ProcessState state, state_of(driver, pid));
   if (state == cuda::ProcessState::kRunning) return true;
-  if (state == cuda::ProcessState::kCheckpointed) CORUN_TRY(room());
+  // Somebody else may be restoring it now: then what is missing is its own memory.
+  constexpr Nanos kOthersRestore = std::chrono::seconds(3);
+  const Instant give_up = monotonic_now() + kOthersRestore;
+  while (state == cuda::ProcessState::kCheckpointed) {
+    const Status enough = room();
+    if (enough) break;
+    if (monotonic_now() >= give_up) return enough.error();
+    sleep_until(monotonic_now() + std::chrono::milliseconds(20));
+    CORUN_ASSIGN(state, state_of(driver, pid));
+  }
+  if (state == cuda::ProcessState::kRunning) return true;
   CORUN_TRY(resume_one(driver, pid));
   return false;  // as it seems: the next step tells
 }
