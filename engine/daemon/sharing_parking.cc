@@ -81,7 +81,7 @@ uint64_t Sharing::device_bytes(const Session& session) const {
 /// wait too until all processes of the workload are back.
 void Sharing::adopt(const std::string& key, Instant now) {
   if (parking(key) == ParkState::kRunning) {
-    policy::ParkChanged event{.workload = key, .state = ParkState::kParked};
+    policy::ParkChanged event{.workload = key, .state = ParkState::kParked, .adopted = true};
     park_changed(event, "it was parked when the last daemon ended", now);
     adopted_[key] = now;
   }

@@ -143,6 +143,7 @@ struct ParkChanged {
   bool ok = true;             ///< false: it was to be parked, or resumed, and is not
   bool busy = false;          ///< not parked since it used the GPU meanwhile: no failure
   bool until_resume = false;  ///< parked by an operator, who brings it back himself
+  bool adopted = false;       ///< parked by a daemon that is gone
   uint64_t bytes = 0;         ///< moved
   Nanos took{};
 };
@@ -259,6 +260,9 @@ struct Residency {
   bool asks = false;          ///< something waits for it to come back
   Instant asked{};
   uint64_t parked_bytes = 0;  ///< that have to come back
+  /// Parked by a daemon that is gone, whose rescue may have brought it back meanwhile: then its
+  /// memory is on the GPU, and looks like that of processes outside of corun.
+  bool adopted = false;
   int failures = 0;           ///< in a row
   Instant retry{};            ///< nothing is tried before
   MoveSpeed speed;

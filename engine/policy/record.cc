@@ -98,6 +98,7 @@ void put(Json& line, const ParkChanged& event) {
   line["ok"] = event.ok;
   line["busy"] = event.busy;
   line["until_resume"] = event.until_resume;
+  line["adopted"] = event.adopted;
   line["bytes"] = event.bytes;
   line["took_ns"] = event.took.count();
 }
@@ -288,6 +289,7 @@ Result<Event> park_event_of(JsonFields& in, bool changed) {
   in.get("ok", event.ok);
   in.get("busy", event.busy);
   in.get("until_resume", event.until_resume);
+  in.get("adopted", event.adopted);
   in.get("bytes", event.bytes);
   get(in, "took_ns", event.took);
   CORUN_TRY(in.status());

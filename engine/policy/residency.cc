@@ -55,7 +55,11 @@ void look_at_foreign(State& state, const Memory& memory) {
         return one.place->state == ParkState::kRunning || one.place->state == ParkState::kParked;
       });
   if (used == 0 || !still) return;
-  const uint64_t foreign = used > memory.held ? used - memory.held : 0;
+  uint64_t known = memory.held;
+  for (const Holding& one : memory.holdings) {
+    if (one.place->adopted && one.place->state == ParkState::kParked) known += one.bytes;
+  }
+  const uint64_t foreign = used > known ? used - known : 0;
   state.foreign_bytes = std::min(foreign, state.foreign_seen);
   state.foreign_seen = foreign;
 }
@@ -184,6 +188,7 @@ void apply_parking(State& state, const ParkChanged& event, Instant now) {
   place.state = event.state;
   if (before != event.state) place.since = now;
   if (event.state == ParkState::kResuming) return;
+  place.adopted = event.adopted;
   if (event.ok) {
     place.failures = 0;
     place.retry = now;

@@ -159,6 +159,18 @@ TEST_F(Parking, MemoryOfProcessesOutsideOfCorunIsPressureToo) {
   EXPECT_EQ(node.place(1), ParkState::kParking);
 }
 
+TEST_F(Parking, WhatTheRescueOfADeadDaemonBroughtBackIsNotInItsOwnWay) {
+  node.start(1, workload("notebook"), 50 * kGiB);
+  node.happen(ParkChanged{
+      .workload = "0/notebook", .state = ParkState::kParked, .adopted = true});
+  Tick tick;
+  tick.device_used_bytes = 51 * kGiB;
+  node.happen(tick);
+  node.happen(tick);
+  node.happen(ResumeAsked{"0/notebook"});
+  EXPECT_EQ(node.place(1), ParkState::kResuming);
+}
+
 class Parked : public Parking {
  protected:
   Parked() {
