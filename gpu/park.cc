@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "core/units.h"
@@ -66,6 +67,13 @@ Status check_room(const std::string& gpu_uuid, uint64_t bytes) {
   if (!memory || memory->free >= bytes) return {};
   return failed(fmt::format("{} of GPU memory are free, {} are needed", format_bytes(memory->free),
                             format_bytes(bytes)));
+}
+
+size_t count_parked(const Driver& driver, std::span<const pid_t> pids) {
+  return static_cast<size_t>(std::count_if(pids.begin(), pids.end(), [&driver](pid_t pid) {
+    return state_of(driver, pid).value_or(cuda::ProcessState::kRunning) ==
+           cuda::ProcessState::kCheckpointed;
+  }));
 }
 
 Result<bool> bring_back(const Driver& driver, pid_t pid, const std::function<Status()>& room) {

@@ -30,6 +30,9 @@ Status park(const Driver& driver, std::span<const pid_t> pids, Nanos lock_patien
 /// where NVML does not tell. Errors (failed): there is less, with both figures.
 Status check_room(const std::string& gpu_uuid, uint64_t bytes);
 
+/// How many of `pids` are in host memory; a process that has ended is not.
+size_t count_parked(const Driver& driver, std::span<const pid_t> pids);
+
 /// One step towards a process that runs: what is locked is unlocked; what is parked is restored if
 /// `room` says that it may be. True: it runs. Errors: room's and the driver's; try again.
 Result<bool> bring_back(const Driver& driver, pid_t pid, const std::function<Status()>& room);

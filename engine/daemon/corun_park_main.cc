@@ -65,7 +65,9 @@ Status park(const Arguments& arguments) {
 
 Status resume(const Arguments& arguments) {
   CORUN_ASSIGN(const auto driver, load());
-  CORUN_TRY(gpu::check_room(arguments.gpu, arguments.needs));
+  // What another one has brought back already needs no room: its memory is what is missing.
+  const size_t away = gpu::count_parked(*driver, arguments.pids);
+  CORUN_TRY(gpu::check_room(arguments.gpu, arguments.needs / arguments.pids.size() * away));
   return gpu::resume(*driver, arguments.pids);
 }
 

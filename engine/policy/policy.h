@@ -263,8 +263,8 @@ struct Residency {
   /// Parked by a daemon that is gone, whose rescue may have brought it back meanwhile: then its
   /// memory is on the GPU, and looks like that of processes outside of corun.
   bool adopted = false;
-  int failures = 0;           ///< in a row
-  Instant retry{};            ///< nothing is tried before
+  int failures = 0;  ///< in a row
+  Instant retry{};   ///< nothing is tried before
   MoveSpeed speed;
 };
 

@@ -188,7 +188,7 @@ void apply_parking(State& state, const ParkChanged& event, Instant now) {
   place.state = event.state;
   if (before != event.state) place.since = now;
   if (event.state == ParkState::kResuming) return;
-  place.adopted = event.adopted;
+  place.adopted = event.state == ParkState::kParked && (place.adopted || event.adopted);
   if (event.ok) {
     place.failures = 0;
     place.retry = now;

@@ -161,8 +161,7 @@ TEST_F(Parking, MemoryOfProcessesOutsideOfCorunIsPressureToo) {
 
 TEST_F(Parking, WhatTheRescueOfADeadDaemonBroughtBackIsNotInItsOwnWay) {
   node.start(1, workload("notebook"), 50 * kGiB);
-  node.happen(ParkChanged{
-      .workload = "0/notebook", .state = ParkState::kParked, .adopted = true});
+  node.happen(ParkChanged{.workload = "0/notebook", .state = ParkState::kParked, .adopted = true});
   Tick tick;
   tick.device_used_bytes = 51 * kGiB;
   node.happen(tick);
