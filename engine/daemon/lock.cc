@@ -74,7 +74,8 @@ Result<DaemonLock> DaemonLock::take(const std::filesystem::path& path,
                               holder.empty() ? "another process" : holder),
                   "use that daemon, end it first, or take its place with --replace");
   }
-  DaemonLock lock(std::move(fd), holder_text(fd.get()));
+  std::string former = holder_text(fd.get());
+  DaemonLock lock(std::move(fd), std::move(former));
   const std::string text = fmt::format("{}{}, user {}\n", kPidPrefix, getpid(), geteuid());
   if (ftruncate(lock.fd_.get(), 0) != 0 ||
       pwrite(lock.fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {

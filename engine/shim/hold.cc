@@ -86,6 +86,11 @@ bool Hold::make(const Driver& driver) {
              Code::kSuccess;
 }
 
+void Hold::free_page() {
+  free(words_);
+  words_ = nullptr;
+}
+
 void Hold::prepare(const Driver& driver) {
   ContextHandle context = context_.load(std::memory_order_acquire);
   if (!wanted() || driver.ctx_push == nullptr || driver.ctx_pop == nullptr ||

@@ -65,6 +65,8 @@ class Hold {
   void forget_context(ContextHandle context);
   /// In the child of a fork.
   void reset();
+  /// When no driver is left that could write to it: tests end so, a program does not.
+  void free_page();
 
  private:
   bool make(const Driver& driver);
@@ -73,8 +75,8 @@ class Hold {
   std::atomic<ContextHandle> context_{nullptr};
   FunctionHandle function_ = nullptr;
   StreamHandle stream_ = nullptr;
-  /// A page of its own, never freed: the last ticket that is released, a count of renewals, and
-  /// what is written behind the kernel.
+  /// A page of its own, which outlives the program's contexts: the last ticket that is released, a
+  /// count of renewals, and what is written behind the kernel.
   std::atomic<uint32_t>* words_ = nullptr;
   DevicePtr address_ = 0;
   std::atomic<uint32_t> launched_{0};

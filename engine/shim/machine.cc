@@ -250,7 +250,9 @@ void Machine::retire() {
 void Machine::free_devices() {
   sole_.store(nullptr, std::memory_order_relaxed);
   for (auto& device : devices_) {
-    free(device.exchange(nullptr));
+    DeviceState* made = device.exchange(nullptr);
+    if (made != nullptr) made->burst.hold().free_page();
+    free(made);
   }
   book_.reset();
   graphs_.reset();
