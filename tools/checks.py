@@ -69,7 +69,7 @@ SANITIZER_OPTIONS = (
 REAL_TIME = ("^(cli.Simulated(Bench|Run)|workloads.OnTheSimulatedGpu|fault[.]|daemon.MeasuredTest|"
              "simgpu_node.(ChannelGroups|SwitchRecord)|workloads_training|"
              "workloads_inference.(server|rows|gpu_models|load)$)")
-# A program that ends by SIGSEGV on purpose, which ASan takes for itself.
+# A program that ends by SIGSEGV on purpose, which sanitizers take for themselves.
 SEGV = "^simgpu_node.Checkpoint.LookingAtTheDevice"
 # Its program is built without sanitizers, as what corun runs is, and cannot load the simulated
 # driver of a build that has them.
@@ -102,7 +102,7 @@ STEPS = [
     Step("tsan-build", "gcc with TSan: the threaded suites",
          f"cmake --preset tsan && cmake --build --preset tsan --target {TSAN_TARGETS}", 480),
     ctest_step("ctest-tsan", "the threaded suites under TSan", "build/tsan", "tsan-build", 300,
-               f"-L '{TSAN_LABELS}'", NO_ASLR),
+               f"-L '{TSAN_LABELS}' -E '{REAL_TIME}|{SEGV}'", NO_ASLR),
 ]
 QUICK = ["rooms", "style", "format"]
 SETS = {
