@@ -26,12 +26,13 @@ Status can_park(const Driver& driver);
 Status park(const Driver& driver, std::span<const pid_t> pids, Nanos lock_patience);
 
 /// Whether the GPU of this UUID has so much memory free. A process that is restored where its
-/// memory does not fit is lost: the driver restores it never again (580.159.04, measured). Nothing
-/// where NVML does not tell. Errors (failed): there is less, with both figures.
+/// memory does not fit is taken for lost: the driver was seen to restore it never again
+/// (580.159.04, docs/adr/0007). Nothing where NVML does not tell. Errors (failed): there is less,
+/// with both figures.
 Status check_room(const std::string& gpu_uuid, uint64_t bytes);
 
-/// How many of `pids` are in host memory; a process that has ended is not.
-size_t count_parked(const Driver& driver, std::span<const pid_t> pids);
+/// Whether its GPU state is in host memory; not that of a process that has ended.
+bool is_parked(const Driver& driver, pid_t pid);
 
 /// One step towards a process that runs: what is locked is unlocked; what is parked is restored if
 /// `room` says that it may be. True: it runs. Errors: room's and the driver's; try again.
