@@ -19,4 +19,7 @@ constexpr ExitCode exit_code(ErrorKind kind) {
   return ExitCode::kFailed;
 }
 
+/// The last line of a main(): tells an error, and returns the exit code.
+int end_program(const Status& status);
+
 }  // namespace corun

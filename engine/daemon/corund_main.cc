@@ -1,6 +1,5 @@
 // corund: the daemon of one GPU (docs/control-api.md).
 #include "core/exit_code.h"
-#include "core/log.h"
 #include "engine/daemon/corund.h"
 #include "engine/daemon/options.h"
 
@@ -11,7 +10,5 @@ int main(int argc, char** argv) {
     status = (*options)->self_test ? corun::daemon::run_self_test(**options)
                                    : corun::daemon::start_daemon(**options);
   }
-  if (status) return 0;
-  corun::log::error("{}", status.error().text());
-  return static_cast<int>(corun::exit_code(status.error().kind));
+  return corun::end_program(status);
 }

@@ -145,7 +145,5 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(corun::ExitCode::kUsage);
   }
   const corun::Status status = corun::simgpu::run(options);
-  if (status) return 0;
-  corun::log::error("{}", status.error().text());
-  return static_cast<int>(corun::exit_code(status.error().kind));
+  return corun::end_program(status);
 }

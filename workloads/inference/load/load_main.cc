@@ -2,7 +2,6 @@
 #include <csignal>
 
 #include "core/exit_code.h"
-#include "core/log.h"
 #include "workloads/inference/load/load_workload.h"
 #include "workloads/tenant/session.h"
 
@@ -25,7 +24,5 @@ Status run(int argc, const char* const* argv) {
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader of rows that is gone is an error, told in words
   const corun::Status status = corun::inference::run(argc, argv);
-  if (status) return static_cast<int>(corun::ExitCode::kOk);
-  corun::log::error("{}", status.error().text());
-  return static_cast<int>(corun::exit_code(status.error().kind));
+  return corun::end_program(status);
 }
