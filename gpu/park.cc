@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 
 #include "core/units.h"
@@ -69,11 +68,9 @@ Status check_room(const std::string& gpu_uuid, uint64_t bytes) {
                             format_bytes(bytes)));
 }
 
-size_t count_parked(const Driver& driver, std::span<const pid_t> pids) {
-  return static_cast<size_t>(std::count_if(pids.begin(), pids.end(), [&driver](pid_t pid) {
-    return state_of(driver, pid).value_or(cuda::ProcessState::kRunning) ==
-           cuda::ProcessState::kCheckpointed;
-  }));
+bool is_parked(const Driver& driver, pid_t pid) {
+  const auto state = state_of(driver, pid);
+  return state && *state == cuda::ProcessState::kCheckpointed;
 }
 
 Result<bool> bring_back(const Driver& driver, pid_t pid, const std::function<Status()>& room) {

@@ -29,7 +29,7 @@ constexpr Nanos kBetweenTries = std::chrono::milliseconds(200);
 struct Arguments {
   std::vector<pid_t> pids;
   std::string gpu;
-  uint64_t needs = 0;
+  std::vector<std::string> away;  ///< PID or PID:BYTES
   std::vector<std::string> lost;  ///< PID:START:BYTES
   std::string until_daemon;
 };
@@ -63,12 +63,37 @@ Status park(const Arguments& arguments) {
   return gpu::park(*driver, arguments.pids, kLockPatience);
 }
 
+struct Away {
+  pid_t pid = 0;
+  uint64_t bytes = 0;  ///< 0: not known
+};
+
+Result<Away> parse_away(const std::string& text) {
+  Away away;
+  const char* end = text.data() + text.size();
+  auto read = std::from_chars(text.data(), end, away.pid);
+  if (read.ec == std::errc() && read.ptr != end && *read.ptr == ':') {
+    read = std::from_chars(read.ptr + 1, end, away.bytes);
+  }
+  if (read.ec == std::errc() && read.ptr == end && away.pid > 0) return away;
+  return usage_error("'" + text + "' is no process", "write PID or PID:BYTES");
+}
+
 Status resume(const Arguments& arguments) {
+  std::vector<Away> all;
+  for (const std::string& one : arguments.away) {
+    CORUN_ASSIGN(all.emplace_back(), parse_away(one));
+  }
   CORUN_ASSIGN(const auto driver, load());
   // What another one has brought back already needs no room: its memory is what is missing.
-  const size_t away = gpu::count_parked(*driver, arguments.pids);
-  CORUN_TRY(gpu::check_room(arguments.gpu, arguments.needs / arguments.pids.size() * away));
-  return gpu::resume(*driver, arguments.pids);
+  uint64_t needs = 0;
+  std::vector<pid_t> pids;
+  for (const Away& one : all) {
+    pids.push_back(one.pid);
+    if (gpu::is_parked(*driver, one.pid)) needs += one.bytes;
+  }
+  CORUN_TRY(gpu::check_room(arguments.gpu, needs));
+  return gpu::resume(*driver, pids);
 }
 
 /// Brings back what a dead daemon left parked: tries until every process runs or has ended, or
@@ -103,13 +128,15 @@ int main(int argc, char** argv) {
   CLI::App* park = app.add_subcommand("park", "all of them, or none after an error");
   CLI::App* resume = app.add_subcommand("resume", "those that are parked");
   CLI::App* rescue = app.add_subcommand("rescue", "what a dead corund left, as soon as it fits");
-  for (CLI::App* sub : {park, resume}) {
-    sub->add_option("pid", arguments.pids, "processes")->required()->check(CLI::PositiveNumber);
-  }
+  park->add_option("pid", arguments.pids, "processes")->required()->check(CLI::PositiveNumber);
+  resume
+      ->add_option("process", arguments.away,
+                   "PID or PID:BYTES each; with bytes and --gpu "
+                   "nothing is restored where less is free")
+      ->required();
   rescue->add_option("process", arguments.lost, "PID:START:BYTES each")->required();
   rescue->add_option("--until-daemon", arguments.until_daemon,
                      "end when a daemon listens at this socket");
-  resume->add_option("--needs", arguments.needs, "refuse if less GPU memory is free, in bytes");
   for (CLI::App* sub : {resume, rescue}) {
     sub->add_option("--gpu", arguments.gpu, "UUID of the GPU whose memory is looked at");
   }
@@ -122,7 +149,5 @@ int main(int argc, char** argv) {
   const corun::Status status = park->parsed()     ? corun::park(arguments)
                                : resume->parsed() ? corun::resume(arguments)
                                                   : corun::rescue(arguments);
-  if (status) return 0;
-  corun::log::error("{}", status.error().text());
-  return static_cast<int>(corun::exit_code(status.error().kind));
+  return corun::end_program(status);
 }

@@ -215,12 +215,9 @@ void Parking::look_at_announced(const std::string& key, Instant now) {
 void Parking::start_helper(const std::string& key, Job& job, Instant now) {
   ProcessOptions options;
   options.argv = {facts_.program.string(), job.park ? "park" : "resume"};
-  if (!job.park) {
-    options.argv.insert(options.argv.end(),
-                        {"--gpu", facts_.gpu_uuid, "--needs", std::to_string(job.bytes)});
-  }
-  for (const Session* session : sharing_.sessions_of(key)) {
-    options.argv.push_back(std::to_string(session->peer().pid));
+  if (!job.park) options.argv.insert(options.argv.end(), {"--gpu", facts_.gpu_uuid});
+  for (const auto& [pid, bytes] : sharing_.parked_processes(key)) {
+    options.argv.push_back(job.park ? std::to_string(pid) : fmt::format("{}:{}", pid, bytes));
   }
   options.out = Stream::null();
   options.err = Stream::pipe();
@@ -283,12 +280,10 @@ void Parking::end(const std::string& key, Status result, bool busy, Instant now)
 void Parking::tell_rescue() {
   std::vector<Rescue::Entry> entries;
   for (const std::string& key : sharing_.away()) {
-    const auto sessions = sharing_.sessions_of(key);
-    const uint64_t bytes = sharing_.parked_bytes(key);
-    for (const Session* session : sessions) {
-      const auto identity = identify(session->peer().pid);
-      if (!identity) continue;
-      entries.push_back({identity->pid, identity->start_ticks, bytes / sessions.size()});
+    for (const auto& [pid, bytes] : sharing_.parked_processes(key)) {
+      if (const auto identity = identify(pid)) {
+        entries.push_back({identity->pid, identity->start_ticks, bytes});
+      }
     }
   }
   rescue_.set(entries);

@@ -80,6 +80,12 @@ struct ParkOrder {
   bool only_if_idle = false;
 };
 
+/// What has to come back to the GPU with one process of a workload.
+struct ParkedProcess {
+  pid_t pid = 0;
+  uint64_t bytes = 0;
+};
+
 /// What the driver tells about the GPU's memory.
 struct MemoryUse {
   Instant at{};                      ///< of the reading
@@ -167,6 +173,8 @@ class Sharing {
   std::vector<std::string> away() const;
   /// What has to come back to the GPU with it.
   uint64_t parked_bytes(const std::string& key) const;
+  /// The same by process: what it told itself, and an equal part of what nobody told.
+  std::vector<ParkedProcess> parked_processes(const std::string& key) const;
   /// Moves that the policy ordered since the last call.
   std::vector<ParkOrder> take_park_orders();
   /// A move began or ended: tells the policy, holds the workload's calls or lets them go on (its

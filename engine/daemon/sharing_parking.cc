@@ -40,12 +40,24 @@ std::vector<std::string> Sharing::away() const {
 
 uint64_t Sharing::parked_bytes(const std::string& key) const {
   uint64_t bytes = 0;
+  for (const ParkedProcess& one : parked_processes(key)) bytes += one.bytes;
+  return bytes;
+}
+
+std::vector<ParkedProcess> Sharing::parked_processes(const std::string& key) const {
+  std::vector<ParkedProcess> all;
+  uint64_t told = 0;
   for (const Session* session : sessions_of(key)) {
-    bytes +=
-        session->counters().memory_bytes() + session->counters().contexts() * policy::kContextBytes;
+    const CounterReader& counters = session->counters();
+    const uint64_t bytes = counters.memory_bytes() + counters.contexts() * policy::kContextBytes;
+    all.push_back({session->peer().pid, bytes});
+    told += bytes;
   }
   const auto place = state_.residency.find(key);
-  return place == state_.residency.end() ? bytes : std::max(bytes, place->second.parked_bytes);
+  if (place == state_.residency.end() || place->second.parked_bytes <= told) return all;
+  const uint64_t untold = place->second.parked_bytes - told;
+  for (ParkedProcess& one : all) one.bytes += (untold + all.size() - 1) / all.size();
+  return all;
 }
 
 std::vector<ParkOrder> Sharing::take_park_orders() { return std::exchange(park_orders_, {}); }

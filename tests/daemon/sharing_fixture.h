@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,9 +19,11 @@ struct Script {
   std::vector<policy::Action> next;
   std::vector<policy::Event> seen;
   std::optional<Instant> turn;
+  std::map<std::string, uint64_t> parked_bytes;  ///< of workloads, as the policy counts them
 
   std::vector<policy::Action> decide(policy::State& state, const policy::Event& event) {
     seen.push_back(event);
+    for (const auto& [key, bytes] : parked_bytes) state.residency[key].parked_bytes = bytes;
     if (const auto* joined = std::get_if<policy::Joined>(&event)) {
       state.workloads[policy::workload_key(joined->workload)] = joined->workload;
     }

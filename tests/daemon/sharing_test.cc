@@ -10,6 +10,8 @@ namespace corun::daemon::testing {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::Pair;
 
 TEST_F(SharingTest, OrdersOfTheJoinAreInThePageBeforeTheReplyGoesOut) {
   const auto id = join("a", {{policy::SetSlice{1, 6000}, "weight"},
@@ -264,6 +266,26 @@ TEST_F(SharingTest, MovesAreCountedAndTimed) {
   EXPECT_EQ(status.find("resumes")->value, 1);
   EXPECT_EQ(status.find("moved_bytes")->value, 2100);
   EXPECT_EQ(status.find("parked_seconds")->value, 6);
+}
+
+TEST_F(SharingTest, EachProcessNeedsTheRoomOfItsOwnMemoryToComeBack) {
+  join("a", {}, true, 77);
+  page->counters.memory_bytes = 700;
+  join("a", {}, true, 78);
+  page->counters.memory_bytes = 100;
+  const auto needs = [this] {
+    std::vector<std::pair<pid_t, uint64_t>> all;
+    for (const auto& [pid, bytes] : sharing->parked_processes("1000/a"))
+      all.emplace_back(pid, bytes);
+    return all;
+  };
+  advance(kTick);
+  EXPECT_THAT(needs(), ElementsAre(Pair(77, 700), Pair(78, 100)));
+  EXPECT_EQ(sharing->parked_bytes("1000/a"), 800U);
+  // The driver had more of it than they told: nobody knows whose that is.
+  script.parked_bytes["1000/a"] = 811;
+  advance(kTick);
+  EXPECT_THAT(needs(), ElementsAre(Pair(77, 706), Pair(78, 106)));
 }
 
 TEST_F(SharingTest, WhatThePolicyOrdersIsThereToBeTakenOnce) {

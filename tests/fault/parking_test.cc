@@ -56,6 +56,12 @@ class ParkingFault : private SmallGpu, public Fault {
   Tenant start_large(const std::string& name) {
     return start(name, "normal", {"train", "--kernel-us", "1000", "--memory", "1536MiB"});
   }
+  Tenant start_parked(const std::string& name) {
+    Tenant tenant = start_large(name);
+    tenant.warm();
+    EXPECT_TRUE(client::Client::connect_only(run_dir()).value().park(name, true));
+    return tenant;
+  }
   void begin(Tenant& tenant, double seconds) {
     tenant.send(StartCommand{1, monotonic_now() + std::chrono::milliseconds(30), seconds, 7});
   }
@@ -160,10 +166,7 @@ TEST_F(ParkingFault, AParkUntilResumeHoldsABusyWorkloadAndAnOrdinaryOneDoesNot) 
 }
 
 TEST_F(ParkingFault, WhenTheDaemonIsKilledAParkedWorkloadComesBackByItself) {
-  Tenant notebook = start_large("notebook");
-  notebook.warm();
-  auto daemon = client::Client::connect_only(run_dir()).value();
-  ASSERT_TRUE(daemon.park("notebook", true));
+  Tenant notebook = start_parked("notebook");
   daemon_->signal(SIGKILL);
   ASSERT_TRUE(daemon_->wait(kPatience));
   begin(notebook, 0.3);
@@ -188,10 +191,7 @@ TEST_F(ParkingFault, WhenTheDaemonIsKilledAParkedWorkloadWaitsForRoomAndThenCome
 }
 
 TEST_F(ParkingFault, TheNextDaemonBringsAParkedWorkloadBack) {
-  Tenant notebook = start_large("notebook");
-  notebook.warm();
-  auto daemon = client::Client::connect_only(run_dir()).value();
-  ASSERT_TRUE(daemon.park("notebook", true));
+  Tenant notebook = start_parked("notebook");
   daemon_->signal(SIGKILL);
   ASSERT_TRUE(daemon_->wait(kPatience));
   start_daemon({"--park-idle", "1s"});
@@ -201,10 +201,7 @@ TEST_F(ParkingFault, TheNextDaemonBringsAParkedWorkloadBack) {
 }
 
 TEST_F(ParkingFault, ADaemonThatEndsBringsEverybodyBack) {
-  Tenant notebook = start_large("notebook");
-  notebook.warm();
-  auto daemon = client::Client::connect_only(run_dir()).value();
-  ASSERT_TRUE(daemon.park("notebook", true));
+  Tenant notebook = start_parked("notebook");
   daemon_->signal(SIGTERM);
   EXPECT_EQ(daemon_->wait(kPatience)->code, 0);
   begin(notebook, 0.3);
