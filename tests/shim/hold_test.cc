@@ -162,6 +162,24 @@ TEST_F(HoldTest, WithoutTheOrderNothingIsHeld) {
   EXPECT_EQ(device->burst.phase(), Burst::kLingering);
 }
 
+TEST_F(HoldTest, TheFirstBurstMakesItReadyBeforeThereIsACompetitor) {
+  shared.page.hot.hold = 0;
+  shared.page.orders.slice_us = wire::kDefaultSliceUs;
+  launch();
+  EXPECT_TRUE(hold().wanted());
+  look();
+  EXPECT_EQ(hold().state(), Hold::kReady);
+  EXPECT_TRUE(gpu.holds.empty());
+}
+
+TEST_F(HoldTest, WhereNoSlicesActItIsNotMade) {
+  shared.page.hot.hold = 0;
+  shared.page.orders.slice_us = 0;
+  burst();
+  EXPECT_EQ(hold().state(), Hold::kNone);
+  EXPECT_EQ(gpu.modules_loaded, 0);
+}
+
 TEST_F(HoldTest, WithoutAGateTheHeldGpuLingersAllTheSame) {
   warm();
   shared.page.hot.gate = -1;
