@@ -39,7 +39,8 @@ class Failed(Exception):
 
 
 class Tenant:
-    """A workload under `corun run`, driven by the row protocol."""
+    """A workload under `corun run` (its words: `options`), or by itself, driven by the row
+    protocol."""
 
     def __init__(self, name, command, options, folder, cpus):
         self.name, self.lines, self.rest = name, [], b""
@@ -48,7 +49,8 @@ class Tenant:
         os.mkfifo(control)
         self.rows = os.open(rows, os.O_RDONLY | os.O_NONBLOCK)
         env = dict(os.environ, CORUN_WORKLOAD=name, CORUN_ROWS=rows, CORUN_CONTROL=control)
-        argv = [*options, "--name", name, "--", *shlex.split(command)]
+        argv = [*options, "--name", name, "--"] if options else []
+        argv += shlex.split(command)
         self.log = open(folder / f"{name}.log", "wb")
         self.process = subprocess.Popen(
             argv, env=env, stdout=self.log, stderr=subprocess.STDOUT,
@@ -276,11 +278,16 @@ def placed():
     return (set(cpus[1:5]), set(cpus[5:9])) if len(cpus) >= 10 else (None, None)
 
 
+def use_place(bin_folder, scratch):
+    """Daemons of this run live below scratch; commands find corun's programs."""
+    os.environ["XDG_RUNTIME_DIR"] = str(scratch)
+    os.environ["PATH"] = f"{bin_folder}:{os.environ['PATH']}"
+
+
 def run(arguments, scratch):
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    os.environ["XDG_RUNTIME_DIR"] = str(scratch)
-    os.environ["PATH"] = f"{arguments.bin}:{os.environ['PATH']}"
+    use_place(arguments.bin, scratch)
     base = [str(arguments.bin / "corun"), "run", "--gpu", arguments.gpu, "--mode", arguments.mode]
     tenants = []
     try:

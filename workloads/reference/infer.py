@@ -91,7 +91,8 @@ class Inference(row_protocol.Workload):
         return len(times) / (time.monotonic() - begin), self.capacity
 
     def run(self, window, log):
-        rate = self.options.rate or self.options.load * self.capacity
+        load = window.load or self.options.load
+        rate = load * self.capacity if load else self.options.rate
         arrivals = serving.arrivals_s(self.options.arrivals, rate, window.seconds, window.seed)
         free_ns, lags_us = window.start_ns, []
         serving.wait_until(window.start_ns, self.device.spin)

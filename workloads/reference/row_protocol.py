@@ -45,8 +45,9 @@ class Workload:
 
 
 class Window:
-    def __init__(self, number, start_ns, seconds, seed):
+    def __init__(self, number, start_ns, seconds, seed, load=None):
         self.number, self.start_ns, self.seconds, self.seed = number, start_ns, seconds, seed
+        self.load = load  # arrivals as a fraction of the capacity, instead of the program's own
         self.end_ns = start_ns + int(seconds * 1e9)
         self.give_up_ns = start_ns + int(seconds * 1.5e9)  # what is unanswered then is dropped
 
@@ -169,7 +170,7 @@ def _follow(workload, write, commands):
             answer = {"type": "ready", "kind": workload.kind, "unit": workload.unit, "rate": rate}
         else:
             window = Window(command["window"], command["at_ns"], command["seconds"],
-                            command["seed"])
+                            command["seed"], command.get("load"))
             answer = measure(workload, window, write)
         for text in workload.take_notes():
             write({"type": "note", "text": text})

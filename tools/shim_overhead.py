@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""What corun costs a program that has the GPU to itself: each command twice, with and without it.
+
+  tools/shim_overhead.py --command 'bert=python3 workloads/reference/infer.py --eager --rate 1' \\
+      --rounds 20 --out DIR
+
+Every command is started once by itself and once under `corun run`, on the same processors. In each
+round each copy works alone for --seconds (the row protocol's `warm`), in random order, while all
+others are idle; ratios are taken inside a round. `watched` is under corun beside an idle
+latency-critical workload, so that gates are waited for. DIR gets rounds.jsonl and env.json; a table
+is printed: throughput under corun over throughput without, and its 95 % interval.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import random
+import statistics
+import sys
+import tempfile
+import time
+
+import sweep
+
+IDLE = "idle-critical"
+
+
+def rate_of(tenant, seconds):
+    """Items a second of a closed loop: the median of three windows, which `warm` makes."""
+    tenant.read()
+    tenant.send(cmd="warm", max_s=8 * seconds, window_s=seconds / 3, tolerance=0.5)
+    for message in tenant.wait_for("ready", 20 + 8 * seconds):
+        if message["type"] == "ready":
+            return message["rate"]
+    return None
+
+
+def start(arguments, scratch):
+    run = [str(arguments.bin / "corun"), "run", "--gpu", arguments.gpu, "--mode", arguments.mode]
+    cpus = sorted(os.sched_getaffinity(0))
+    place = set(cpus[1:5]) if len(cpus) >= 10 else None
+    tenants = {}
+    for text in arguments.command:
+        name, _, command = text.partition("=")
+        tenants[name, "corun"] = sweep.Tenant(
+            name, command, [*run, "--class", "best-effort"], scratch, place)
+        if len(tenants) == 1:
+            tenants[name, "corun"].wait_for("initialised", sweep.READY_S)
+        tenants[name, "plain"] = sweep.Tenant(f"{name}-plain", command, [], scratch, place)
+    tenants[IDLE, ""] = sweep.Tenant(IDLE, "corun-synthetic infer --rate 1",
+                                     [*run, "--class", "latency-critical"], scratch, place)
+    for key, tenant in list(tenants.items()):
+        if key != next(iter(tenants)):
+            tenant.wait_for("initialised", sweep.READY_S)
+    for tenant in tenants.values():
+        tenant.send(cmd="warm", max_s=20, window_s=0.5, tolerance=0.1)
+        tenant.wait_for("ready", 60)
+    return tenants
+
+
+def measure(arguments, tenants, control):
+    names = list(dict.fromkeys(name for name, kind in tenants if kind))
+    chance, rounds, begin = random.Random(arguments.seed), [], time.monotonic()
+    for number in range(arguments.rounds):
+        if time.monotonic() - begin > arguments.stop_after:
+            break
+        kinds = [(name, kind) for name in names for kind in ("plain", "corun", "watched")]
+        chance.shuffle(kinds)
+        rates = {}
+        for name, kind in kinds:
+            watch = "latency-critical" if kind == "watched" else "normal"
+            sweep.ask(control, {"op": "set", "workload": IDLE, "class": watch})
+            time.sleep(0.05)  # orders reach the shims within a few milliseconds
+            tenant = tenants[name, "plain" if kind == "plain" else "corun"]
+            rates[f"{name}/{kind}"] = rate_of(tenant, arguments.seconds)
+        rounds.append(rates)
+        with (arguments.out / "rounds.jsonl").open("a") as file:
+            file.write(json.dumps({"round": number, "rates": rates}) + "\n")
+    return names, rounds
+
+
+def summarise(names, rounds):
+    print(f"{len(rounds)} rounds; 1 - throughput under corun over that without, per cent")
+    for name in names:
+        plain = [r[f"{name}/plain"] for r in rounds]
+        drift = statistics.stdev(plain) / statistics.fmean(plain) * 100
+        parts = [f"{name:16} {statistics.fmean(plain):10.2f}/s (its own spread {drift:.2f} %)"]
+        for kind in ("corun", "watched"):
+            logs = [math.log(r[f"{name}/{kind}"] / r[f"{name}/plain"]) for r in rounds]
+            mean, reach = statistics.fmean(logs), 0.0
+            if len(logs) > 1:
+                reach = 2.1 * statistics.stdev(logs) / math.sqrt(len(logs))
+            median = statistics.median(logs)
+            cost, low, high, middle = (100 * (1 - math.exp(x)) for x in
+                                       (mean, mean + reach, mean - reach, median))
+            parts.append(f"{kind} {cost:.2f} [{low:.2f}, {high:.2f}], median {middle:.2f}")
+        print(" | ".join(parts), flush=True)
+
+
+def run(arguments, scratch):
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    sweep.use_place(arguments.bin, scratch)
+    tenants = {}
+    try:
+        tenants.update(start(arguments, scratch))
+        control = sweep.daemon_socket(scratch)
+        status = sweep.ask(control, {"op": "status"})["status"]
+        (arguments.out / "env.json").write_text(
+            json.dumps(sweep.environment(arguments, status), indent=1) + "\n")
+        summarise(*measure(arguments, tenants, control))
+    finally:
+        for tenant in tenants.values():
+            tenant.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", type=pathlib.Path, default=sweep.ROOT / "build" / "bin")
+    parser.add_argument("--gpu", default="auto", help="real or simulated[:PROFILE]")
+    parser.add_argument("--mode", choices=["managed", "managed-mps"], default="managed")
+    parser.add_argument("--command", action="append", required=True, metavar="NAME=COMMAND")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--stop-after", type=float, default=1e9, metavar="SECONDS")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    arguments.bin = arguments.bin.resolve()
+    try:
+        with tempfile.TemporaryDirectory(prefix="corun-overhead-") as scratch:
+            run(arguments, pathlib.Path(scratch))
+    except sweep.Failed as error:
+        print(f"shim_overhead: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
