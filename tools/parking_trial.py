@@ -6,8 +6,9 @@
 Sizes are GiB of device memory that a workload holds. Parking: each size is parked and resumed
 --rounds times through corund, and must compute the same afterwards. Rotating: two workloads of
 --rotate GiB each on a GPU that corund makes --capacity GiB large (`memory_capacity`), policy
-`rotate`, nobody away for longer than --longest-away. Told are each one's progress, its longest time without,
-and all work over that of one alone for the same time. DIR gets moves.jsonl, rotate.json and env.json.
+`rotate`, nobody away for longer than --longest-away. Told are each one's progress, its longest
+time without, and all work over that of one alone for the same time. DIR gets moves.jsonl,
+rotate.json and env.json.
 """
 
 import argparse
