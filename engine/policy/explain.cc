@@ -1,6 +1,8 @@
 // One sentence for each change of an order, with the figures that led to it.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "core/units.h"
 #include "engine/policy/plan.h"
 #include "engine/policy/turns.h"
@@ -19,12 +21,18 @@ std::string critical(const View& view) {
 
 std::string why_share(const View& view, const Plan& plan, size_t session) {
   const size_t workload = view.sessions[session].workload;
-  return fmt::format(
+  std::string why = fmt::format(
       "weight {:g} is {:.1f} % of the work of a round of {:.1f} ms, over {} channel "
       "group{}",
       view.workloads[workload].weight, 100 * plan.shares[workload], plan.round_us / 1e3,
       view.workloads[workload].active_groups,
       view.workloads[workload].active_groups == 1 ? "" : "s");
+  const double correction = plan.slice_shares[workload] / plan.shares[workload];
+  if (std::abs(correction - 1) > 0.005) {
+    why += fmt::format("; times {:.2f}, by the GPU times measured since the shares are these",
+                       correction);
+  }
+  return why;
 }
 
 }  // namespace

@@ -63,9 +63,10 @@ struct AnswerPlan {
 
 struct Plan {
   std::vector<Want> wants;
-  double round_us = 0;              ///< work of all slices of a round
-  std::vector<double> shares;       ///< beside View::workloads; of participants with work
-  std::vector<double> turn_shares;  ///< beside View::workloads, while turns are on
+  double round_us = 0;               ///< work of all slices of a round
+  std::vector<double> shares;        ///< beside View::workloads; of participants with work
+  std::vector<double> slice_shares;  ///< beside View::workloads; slices are in proportion to these
+  std::vector<double> turn_shares;   ///< beside View::workloads, while turns are on
   Memory memory;
   std::vector<ParkPlan> parks;
   std::vector<ResumePlan> resumes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/policy/correction.h"
 #include "engine/policy/plan.h"
 #include "engine/policy/shares.h"
 #include "engine/policy/turns.h"
@@ -113,21 +114,21 @@ void plan_gates(const View& view, Plan& plan) {
   }
 }
 
-/// Slices in proportion to the plan's shares; idle workloads get what they would have.
+/// Slices in proportion to the plan's corrected shares; idle workloads get what they would have.
 void plan_slices(const View& view, const Settings& settings, Plan& plan) {
   if (!settings.backend.slices || view.sessions.size() < 2) return;
   std::vector<SliceDemand> demands;
   double weights = 0;
   for (size_t i = 0; i < view.workloads.size(); ++i) {
     if (plan.shares[i] <= 0) continue;
-    demands.push_back({plan.shares[i], std::max(1U, view.workloads[i].active_groups)});
+    demands.push_back({plan.slice_shares[i], std::max(1U, view.workloads[i].active_groups)});
     weights += view.workloads[i].weight;
   }
   plan.round_us = round_work_us(demands, settings.quantum);
   const double most_us = 2 * to_micros(settings.quantum);
   for (size_t i = 0; i < view.sessions.size(); ++i) {
     const WorkloadView& workload = view.workloads[view.sessions[i].workload];
-    const double share = plan.shares[view.sessions[i].workload];
+    const double share = plan.slice_shares[view.sessions[i].workload];
     const uint32_t groups = std::max(1U, workload.active_groups);
     Want& want = plan.wants[i];
     if (share > 0) {
@@ -177,6 +178,7 @@ void plan_by_share_of(const View& view, State& state, Instant now, bool minima, 
   plan.shares = shares_of(view, minima, [any_active](const WorkloadView& one) {
     return any_active ? one.active_sessions > 0 : one.sessions > 0;
   });
+  plan.slice_shares = correct_shares(view, plan.shares, state);
   plan_slices(view, state.settings, plan);
   if (!any_active || !state.settings.backend.gate ||
       !needs_turns(view, state.settings.backend, plan)) {

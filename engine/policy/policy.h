@@ -91,6 +91,8 @@ struct Workload {
 struct SessionReading {
   uint64_t launches = 0;  ///< since it joined, graphs included
   Nanos gpu_time{};       ///< estimated, since it joined
+  /// Measured, of its whole workload under this daemon; 0: not measured at present.
+  Nanos workload_time{};
   uint64_t memory_bytes = 0;
   uint32_t channel_groups = 0;     ///< of all engines, copy engines included
   uint32_t longest_kernel_us = 0;  ///< estimated; 0: unknown
@@ -274,6 +276,13 @@ struct TurnAccount {
   SessionId last_session = 0;  ///< whose turn it was last, where sessions take turns singly
 };
 
+/// How slices of a workload differ from its share, so that it gets the share.
+struct Correction {
+  double share = 0;   ///< that it was to get
+  double factor = 1;  ///< its slices, times this
+  Nanos time{};       ///< GPU time it had when this was last judged
+};
+
 /// Bursts of a latency-critical workload since its leak was last judged.
 struct LatencyWindow {
   std::vector<Nanos> bursts;
@@ -301,8 +310,9 @@ struct State {
   Instant window_until{};  ///< end of the quota window
   std::map<std::string, TurnAccount> turn_accounts;
   Instant last_tick{};
-  std::map<std::string, Residency> residency;  ///< of every workload
-  MoveSpeed speed;                             ///< measured last, of whatever workload
+  std::map<std::string, Correction> corrections;  ///< of those that contend for slices
+  std::map<std::string, Residency> residency;     ///< of every workload
+  MoveSpeed speed;                                ///< measured last, of whatever workload
   /// Memory of the GPU that no session holds: the lower of the last two readings, since one of them
   /// may be of a moment at which a session allocated or freed.
   uint64_t foreign_bytes = 0;

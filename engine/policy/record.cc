@@ -59,6 +59,7 @@ Json to_json(SessionId id, const SessionReading& reading) {
   return {{"session", id},
           {"launches", reading.launches},
           {"gpu_time_ns", reading.gpu_time.count()},
+          {"workload_time_ns", reading.workload_time.count()},
           {"memory_bytes", reading.memory_bytes},
           {"channel_groups", reading.channel_groups},
           {"longest_kernel_us", reading.longest_kernel_us},
@@ -248,6 +249,7 @@ Status read_one(const Json& json, Tick& tick) {
   get(in, "contexts", reading.contexts);
   in.get("capturing", reading.capturing);
   in.get("cannot_hold", reading.cannot_hold);
+  may(in, json, "workload_time_ns", reading.workload_time);
   may(in, json, "calls", reading.calls);
   may(in, json, "waiting", reading.waiting);
   may(in, json, "held_calls", reading.held_calls);

@@ -1,0 +1,92 @@
+#include "engine/policy/correction.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace corun::policy {
+
+namespace {
+
+constexpr double kGain = 0.8;       ///< so much of an error is taken back at once
+constexpr double kLeastGot = 0.01;  ///< nobody counts as having got less
+constexpr double kNoDifference = 1e-9;
+
+/// GPU time of each contender, as its sessions say; nothing unless all are measured.
+std::optional<std::vector<Nanos>> times_of(const View& view, const std::vector<double>& shares) {
+  std::vector<Nanos> times(shares.size());
+  for (const SessionView& session : view.sessions) {
+    times[session.workload] = std::max(times[session.workload], session.state->last.workload_time);
+  }
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] > 0 && times[i] <= Nanos(0)) return std::nullopt;
+  }
+  return times;
+}
+
+bool same_contenders(const View& view, const std::vector<double>& shares, const State& state) {
+  size_t contenders = 0;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] <= 0) continue;
+    ++contenders;
+    const auto known = state.corrections.find(*view.workloads[i].key);
+    if (known == state.corrections.end()) return false;
+    if (std::abs(known->second.share - shares[i]) > kNoDifference) return false;
+  }
+  return contenders == state.corrections.size();
+}
+
+void begin_anew(const View& view, const std::vector<double>& shares,
+                const std::vector<Nanos>& times, State& state) {
+  state.corrections.clear();
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] <= 0) continue;
+    state.corrections[*view.workloads[i].key] = {.share = shares[i], .factor = 1, .time = times[i]};
+  }
+}
+
+void judge(const View& view, const std::vector<double>& shares, const std::vector<Nanos>& times,
+           State& state) {
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  Nanos all{};
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] > 0) all += times[i] - state.corrections.at(*view.workloads[i].key).time;
+  }
+  if (all < kJudgedTime) return;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] <= 0) continue;
+    Correction& one = state.corrections.at(*view.workloads[i].key);
+    const double got = std::max(kLeastGot, to_seconds(times[i] - one.time) / to_seconds(all));
+    one.time = times[i];
+    const double error = shares[i] / sum / got;
+    if (std::abs(error - 1) < kShareTolerance) continue;
+    one.factor =
+        std::clamp(one.factor * std::pow(error, kGain), 1 / kMostCorrection, kMostCorrection);
+  }
+}
+
+}  // namespace
+
+std::vector<double> correct_shares(const View& view, const std::vector<double>& shares,
+                                   State& state) {
+  const auto times = times_of(view, shares);
+  if (!times) {
+    state.corrections.clear();
+    return shares;
+  }
+  if (!same_contenders(view, shares, state)) begin_anew(view, shares, *times, state);
+  judge(view, shares, *times, state);
+  std::vector<double> corrected = shares;
+  double sum = 0;
+  double weighted = 0;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] <= 0) continue;
+    corrected[i] *= state.corrections.at(*view.workloads[i].key).factor;
+    sum += shares[i];
+    weighted += corrected[i];
+  }
+  for (double& share : corrected) share *= sum / std::max(weighted, kNoDifference);
+  return corrected;
+}
+
+}  // namespace corun::policy

@@ -1,0 +1,28 @@
+// Shares held against what was measured.
+//
+// Slices in proportion to the weights give the weights only to workloads whose queues are never
+// empty. A training that copies its batch to the device between two steps gives up the rest of its
+// slice at each copy: of two with equal weights it got 41 % (measured, results/h200/pairs). So the
+// slices of workloads are lengthened and shortened until what they got is what they were to get.
+#pragma once
+
+#include <vector>
+
+#include "engine/policy/view.h"
+
+namespace corun::policy {
+
+/// Measured GPU time of all contenders together between two judgements.
+inline constexpr Nanos kJudgedTime = std::chrono::milliseconds(1500);
+/// What was got may be off by so much, as a ratio, before slices change.
+inline constexpr double kShareTolerance = 0.015;
+/// Slices of a share differ from it by this factor at most, and 1 / this at least.
+inline constexpr double kMostCorrection = 2.5;
+
+/// `shares`: beside view.workloads, 0 for those that do not contend. Returns them as slices are to
+/// be in proportion to: the same sum. Learns in `state` from the GPU times of its sessions' last
+/// readings; begins anew when shares or contenders change, or nothing is measured.
+std::vector<double> correct_shares(const View& view, const std::vector<double>& shares,
+                                   State& state);
+
+}  // namespace corun::policy

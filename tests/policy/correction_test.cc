@@ -1,0 +1,127 @@
+// Slices corrected by measured GPU time: shares hold for workloads that give up parts of slices.
+#include "engine/policy/correction.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/policy/node.h"
+
+namespace corun::policy {
+namespace {
+
+/// A GPU that goes round its sessions: each uses so much of its slice before its queue is empty.
+class RoundRobin {
+ public:
+  explicit RoundRobin(std::map<SessionId, double> used) : used_(std::move(used)) {
+    node_.use(PolicyKind::kFair);
+  }
+  Node& node() { return node_; }
+
+  /// A second of rounds; returns what each got of it.
+  std::map<SessionId, double> second() {
+    double round = 0;
+    for (const auto& [id, used] : used_) round += node_[id].slice_us * used;
+    std::map<SessionId, double> got;
+    Tick tick;
+    for (const auto& [id, used] : used_) {
+      got[id] = node_[id].slice_us * used / round;
+      time_[id] += from_seconds(got[id]);
+      SessionReading reading = node_[id].last;
+      reading.launches += 10;
+      reading.workload_time = measured ? time_[id] : Nanos(0);
+      tick.readings[id] = reading;
+    }
+    node_.now = node_.now + std::chrono::seconds(1);
+    node_.event(tick);
+    return got;
+  }
+  std::map<SessionId, double> after(int seconds) {
+    std::map<SessionId, double> got;
+    for (int i = 0; i < seconds; ++i) got = second();
+    return got;
+  }
+
+  bool measured = true;
+
+ private:
+  Node node_;
+  std::map<SessionId, double> used_;
+  std::map<SessionId, Nanos> time_;
+};
+
+TEST(Correction, WhoGivesUpPartsOfSlicesGetsItsShareAllTheSame) {
+  RoundRobin gpu({{1, 0.71}, {2, 1.0}});
+  gpu.node().join(1, workload("copies"));
+  gpu.node().join(2, workload("computes"));
+  EXPECT_NEAR(gpu.second()[1], 0.415, 0.01);
+  EXPECT_NEAR(gpu.after(8)[1], 0.5, 0.01);
+}
+
+TEST(Correction, UnequalWeightsOfThree) {
+  RoundRobin gpu({{1, 0.7}, {2, 1.0}, {3, 0.9}});
+  gpu.node().join(1, workload("a", ServiceClass::kNormal, 3));
+  gpu.node().join(2, workload("b"));
+  gpu.node().join(3, workload("c"));
+  auto got = gpu.after(10);
+  EXPECT_NEAR(got[1], 0.6, 0.01);
+  EXPECT_NEAR(got[2], 0.2, 0.01);
+  EXPECT_NEAR(got[3], 0.2, 0.01);
+}
+
+TEST(Correction, WithinTheToleranceNothingIsOrderedAnew) {
+  RoundRobin gpu({{1, 0.99}, {2, 1.0}});
+  gpu.node().join(1, workload("a"));
+  gpu.node().join(2, workload("b"));
+  gpu.after(1);
+  for (int i = 0; i < 10; ++i) {
+    gpu.second();
+    EXPECT_TRUE(of_kind<SetSlice>(gpu.node().log).empty());
+  }
+}
+
+TEST(Correction, OneThatHardlyWorksMovesSlicesToABoundOnly) {
+  RoundRobin gpu({{1, 0.02}, {2, 1.0}});
+  gpu.node().join(1, workload("seldom"));
+  gpu.node().join(2, workload("always"));
+  gpu.after(60);
+  const double ratio = 1.0 * gpu.node()[1].slice_us / gpu.node()[2].slice_us;
+  EXPECT_LE(ratio, kMostCorrection * kMostCorrection * 1.05);
+  EXPECT_GT(ratio, 2);
+}
+
+TEST(Correction, OtherWeightsBeginAnew) {
+  RoundRobin gpu({{1, 0.71}, {2, 1.0}});
+  gpu.node().join(1, workload("a"));
+  gpu.node().join(2, workload("b"));
+  gpu.after(8);
+  EXPECT_NE(gpu.node()[1].slice_us, gpu.node()[2].slice_us);
+  gpu.node().event(Changed{workload("a", ServiceClass::kNormal, 3)});
+  EXPECT_NEAR(gpu.node()[1].slice_us / 3.0, gpu.node()[2].slice_us, 40);
+}
+
+TEST(Correction, WithoutMeasuredTimesSlicesFollowTheWeights) {
+  RoundRobin gpu({{1, 0.71}, {2, 1.0}});
+  gpu.measured = false;
+  gpu.node().join(1, workload("a"));
+  gpu.node().join(2, workload("b"));
+  gpu.after(8);
+  EXPECT_EQ(gpu.node()[1].slice_us, gpu.node()[2].slice_us);
+}
+
+TEST(Correction, TheReasonSaysSo) {
+  RoundRobin gpu({{1, 0.71}, {2, 1.0}});
+  gpu.node().join(1, workload("a"));
+  gpu.node().join(2, workload("b"));
+  std::string why;
+  for (int i = 0; i < 4 && why.empty(); ++i) {
+    gpu.second();
+    for (const auto& [slice, text] : of_kind<SetSlice>(gpu.node().log)) {
+      if (slice.session == 1) why = text;
+    }
+  }
+  EXPECT_NE(why.find("by the GPU times measured"), std::string::npos) << why;
+}
+
+}  // namespace
+}  // namespace corun::policy
