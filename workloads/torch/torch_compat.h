@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace corun::training {
+namespace corun::libtorch {
 
 bool has_cuda();
 
@@ -44,4 +44,4 @@ uint64_t device_memory_bytes(at::DeviceType device);
 /// Lets the libraries look for the fastest convolution of each shape.
 void tune_convolutions();
 
-}  // namespace corun::training
+}  // namespace corun::libtorch

@@ -1,4 +1,4 @@
-#include "workloads/training/torch/torch_compat.h"
+#include "workloads/torch/torch_compat.h"
 
 #include <ATen/autocast_mode.h>
 #include <c10/core/Event.h>
@@ -16,7 +16,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #endif
 
-namespace corun::training {
+namespace corun::libtorch {
 
 bool has_cuda() {
   return c10::impl::hasDeviceGuardImpl(at::kCUDA) &&
@@ -128,4 +128,4 @@ uint64_t device_memory_bytes(at::DeviceType device) {
 
 void tune_convolutions() { at::globalContext().setBenchmarkCuDNN(true); }
 
-}  // namespace corun::training
+}  // namespace corun::libtorch
