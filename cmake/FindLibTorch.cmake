@@ -52,6 +52,11 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   # Kernels register themselves: their libraries are needed though no symbol of them is.
   target_link_libraries(LibTorch::LibTorch INTERFACE
     -Wl,--push-state,--no-as-needed ${libtorch_libraries} -Wl,--pop-state)
+  if(CORUN_LIBTORCH)
+    # The libraries that the Python packages' libraries need lie beside them, where the loader finds
+    # them and the linker does not look.
+    target_link_options(LibTorch::LibTorch INTERFACE -Wl,--allow-shlib-undefined)
+  endif()
 endif()
 if(LibTorch_CUDA_INCLUDE_DIR AND NOT TARGET LibTorch::CUDA)
   add_library(LibTorch::CUDA INTERFACE IMPORTED)
