@@ -39,7 +39,7 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
       list(APPEND libtorch_libraries ${LibTorch_${part}_LIBRARY})
     endif()
   endforeach()
-  # CUDA graphs need the headers of the CUDA runtime, and nothing else of it: those of a toolkit, or
+  # CUDA graphs need the headers of driver and runtime, and nothing else of CUDA: of a toolkit, or
   # of the Python packages beside PyTorch's. Without them models run without graphs.
   if(LibTorch_torch_cuda_LIBRARY)
     file(GLOB libtorch_cuda_folders ${CORUN_LIBTORCH}/../nvidia/*/include)

@@ -1,12 +1,15 @@
 // What needs CUDA's own headers, and falls back where there were none when this was compiled.
-#include "core/check.h"
-#include "workloads/torch/torch_compat.h"
-#include "workloads/torch/torch_version.h"
-
+#ifdef CORUN_TORCH_CUDA
+#include <cuda.h>  // first: CUDAGraph has members that depend on CUDA_VERSION
+#endif
 #ifdef CORUN_TORCH_CUDA
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
+
+#include "core/check.h"
+#include "workloads/torch/torch_compat.h"
+#include "workloads/torch/torch_version.h"
 
 namespace corun::libtorch {
 
