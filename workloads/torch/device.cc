@@ -1,7 +1,9 @@
 #include "workloads/torch/device.h"
 
+#include <c10/core/StreamGuard.h>
 #include <fmt/format.h>
 
+#include "core/clock.h"
 #include "workloads/torch/torch_compat.h"
 
 namespace corun::libtorch {
@@ -24,6 +26,27 @@ Result<Placement> placement(const std::string& device, const std::string& type) 
     return usage_error(fmt::format("there is no type '{}'", type), "use bf16, fp16 or fp32");
   }
   return place;
+}
+
+std::string type_word(at::ScalarType type) {
+  if (type == at::kBFloat16) return "bf16";
+  return type == at::kHalf ? "fp16" : "fp32";
+}
+
+double copy_bandwidth(at::Device device) {
+  const int64_t bytes = device.is_cpu() ? int64_t{64} << 20 : int64_t{1} << 30;
+  constexpr int kCopies = 20;
+  const c10::Stream stream = own_stream(device);
+  const c10::StreamGuard guard(stream);
+  const at::TensorOptions options = at::TensorOptions().device(device).dtype(at::kByte);
+  const at::Tensor from = at::zeros({bytes}, options);
+  at::Tensor to = at::empty({bytes}, options);
+  to.copy_(from);
+  synchronize(stream);
+  const Instant start = monotonic_now();
+  for (int i = 0; i < kCopies; ++i) to.copy_(from);
+  synchronize(stream);
+  return 2.0 * kCopies * static_cast<double>(bytes) / to_seconds(monotonic_now() - start);
 }
 
 }  // namespace corun::libtorch

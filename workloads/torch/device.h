@@ -18,4 +18,11 @@ struct Placement {
 /// Errors: usage; unsupported for cuda without a usable GPU, and for fp16 on a processor.
 Result<Placement> placement(const std::string& device, const std::string& type);
 
+/// "bf16", as in placement().
+std::string type_word(at::ScalarType type);
+
+/// What copies from device memory to device memory move, read and written bytes together, a second:
+/// what work that only reads and writes memory can reach.
+double copy_bandwidth(at::Device device);
+
 }  // namespace corun::libtorch

@@ -185,6 +185,21 @@ class Files(unittest.TestCase):
             self.assertEqual(ran.returncode, 3, ran.stderr)
 
 
+class Measured(unittest.TestCase):
+    def test_a_line_a_model(self):
+        command = [serving.BUILD / "bin" / PROGRAM, *TINY, "--measure", "100ms", "--model",
+                   "a=dlrm,max-batch=2", "--model", "b=llama-8b,max-batch=1"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True,
+                             timeout=serving.PATIENCE_S)
+        first, second = map(json.loads, ran.stdout.splitlines())
+        self.assertEqual((first["model"], first["kind"], first["rows"]), ("a", "dlrm", 2))
+        self.assertGreater(first["items_per_s"], 0)
+        self.assertGreater(second["step_bytes"], second["weight_bytes"] // 2)
+        self.assertAlmostEqual(second["of_copy_bandwidth"] * second["copy_bytes_per_s"],
+                               second["items_per_s"] * second["step_bytes"],
+                               delta=second["step_bytes_per_s"] * 1e-6)
+
+
 class Rows(unittest.TestCase):
     def test_text_as_a_workload(self):
         harness = serving.Harness(self)

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "workloads/inference/torch/measure.h"
 #include "workloads/inference/torch/runner.h"
 #include "workloads/inference/torch/tensors.h"
 #include "workloads/torch/caught.h"
@@ -20,7 +21,7 @@ bool has_free_size(const std::vector<TensorSpec>& specs) {
   });
 }
 
-class TorchModel final : public Model {
+class TorchModel final : public Model, public Measurable {
  public:
   TorchModel(Signature signature, NetworkPlan plan, const TorchOptions& options)
       : signature_(std::move(signature)),
@@ -41,6 +42,23 @@ class TorchModel final : public Model {
     // Memory may be what it lacked: what LibTorch keeps for later may help the next batch.
     if (!outputs) libtorch::release_cached_memory(place_.device);
     return outputs;
+  }
+
+  /// The largest batch, without the copies.
+  Result<Figures> measure(Nanos duration) override {
+    if (free_) return unsupported(what_ + " has no fixed sizes, so there is no batch to measure");
+    return libtorch::caught(what_.c_str(), [&]() -> Result<Figures> {
+      const c10::InferenceMode mode;
+      const int64_t rows = std::max<int64_t>(signature_.max_batch, 1);
+      Figures figures = libtorch_figures(place_, runner_->graphs(), rows);
+      figures.weight_bytes = runner_->weight_bytes();
+      runner_->fill(rows);
+      runner_->run(rows);
+      time_runs(
+          duration, static_cast<double>(rows), [&] { runner_->enqueue(rows); },
+          [&] { runner_->finish(); }, figures);
+      return figures;
+    });
   }
 
   /// One row of fixed inputs, whose exact outputs are known from the beginning.

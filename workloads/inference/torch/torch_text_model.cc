@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "workloads/inference/torch/measure.h"
 #include "workloads/inference/torch/runner.h"
 #include "workloads/inference/torch/text_runner.h"
 #include "workloads/torch/caught.h"
@@ -15,9 +16,10 @@ namespace corun::inference {
 namespace {
 
 constexpr size_t kProbeTokens = 8;
+constexpr int64_t kMeasuredPrompt = 128;
 constexpr char kProbePrompt[] = "a prompt whose answer is known";
 
-class TorchText final : public TextModel {
+class TorchText final : public TextModel, public Measurable {
  public:
   TorchText(Signature signature, const DecoderShape& shape, int64_t chunk,
             const TorchOptions& options)
@@ -74,6 +76,30 @@ class TorchText final : public TextModel {
   }
   void end(size_t slot) override { sequences_[slot].reset(); }
 
+  /// All slots at once: their prompts, then steps whose sequences grow, and begin again where the
+  /// context ends.
+  Result<Figures> measure(Nanos duration) override {
+    return libtorch::caught(what_.c_str(), [&]() -> Result<Figures> {
+      const c10::InferenceMode mode;
+      Figures figures = libtorch_figures(place_, runner_->graphs(), shape_.slots);
+      figures.weight_bytes = runner_->decoder().weight_bytes();
+      figures.step_bytes = runner_->decoder().step_bytes();
+      figures.copy_bytes_per_s = libtorch::copy_bandwidth(place_.device);
+      const int64_t prompt = std::min<int64_t>(kMeasuredPrompt, shape_.context / 2);
+      std::vector<int64_t> tokens(static_cast<size_t>(shape_.slots), 1);
+      std::vector<int64_t> places(tokens.size(), prompt);
+      figures.prompt_tokens_per_s = time_prompts(prompt, tokens);
+      const auto step = [&] {
+        const std::span<const int64_t> next = runner_->step(tokens, places);
+        tokens.assign(next.begin(), next.end());
+        for (int64_t& place : places) place = place + 1 < shape_.context ? place + 1 : prompt;
+      };
+      time_runs(
+          duration, static_cast<double>(shape_.slots), step, [] {}, figures);
+      return figures;
+    });
+  }
+
   /// The answer to a known prompt; while sequences run, what it was before.
   Result<std::optional<tenant::Verification>> verify() override {
     const bool busy = std::any_of(sequences_.begin(), sequences_.end(),
@@ -104,6 +130,19 @@ class TorchText final : public TextModel {
                                               .chunk = chunk_}));
     CORUN_ASSIGN(expected_, probe());
     return {};
+  }
+
+  /// Reads a prompt of so many tokens into each slot, the first one twice: libraries set themselves
+  /// up. `tokens` are those that follow. Returns tokens of prompts a second.
+  double time_prompts(int64_t length, std::vector<int64_t>& tokens) {
+    const std::vector<int64_t> prompt(static_cast<size_t>(length), 1);
+    runner_->begin(0, prompt);
+    const Instant start = monotonic_now();
+    for (size_t slot = 0; slot < tokens.size(); ++slot) {
+      tokens[slot] = runner_->begin(static_cast<int64_t>(slot), prompt);
+    }
+    const double seconds = to_seconds(monotonic_now() - start);
+    return static_cast<double>(length * shape_.slots) / seconds;
   }
 
   /// Precondition: no sequence is in slot 0.
