@@ -49,7 +49,8 @@ class Programs(unittest.TestCase):
 
     def plant(self, name, text, code=0):
         path = self.folder / name
-        path.write_text(f"import sys\nopen({str(self.folder / 'order')!r}, 'a').write({name[0]!r})\n"
+        order = str(self.folder / "order")
+        path.write_text(f"import sys\nopen({order!r}, 'a').write({name[0]!r})\n"
                         f"print({text!r})\nsys.exit({code})\n")
         return [sys.executable, path]
 

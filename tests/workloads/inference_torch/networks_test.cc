@@ -18,6 +18,8 @@ std::vector<NetworkCase> tiny_networks() {
   return {{"resnet50", resnet50_plan(true)},
           {"bert", bert_plan(false, 12, true)},
           {"vit", vit_plan(true)},
+          {"unet", unet_plan(true)},
+          {"embedding", embedding_plan(100, 8, 6)},
           {"dlrm", dlrm_plan({.tables = 3, .rows = 50, .width = 8, .lookups = 2}, true)}};
 }
 

@@ -72,7 +72,27 @@ class DlrmNetwork final : public Network {
   at::Tensor tables_, first_rows_, pairs_;
 };
 
+class EmbeddingNetwork final : public Network {
+ public:
+  EmbeddingNetwork(int64_t rows, int64_t width, Weights& weights)
+      : table_(weights.normal({rows, width}, 1)) {}
+  std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) override {
+    return {at::embedding(table_, inputs.front()).sum(1).to(at::kFloat)};
+  }
+
+ private:
+  at::Tensor table_;
+};
+
 }  // namespace
+
+NetworkPlan embedding_plan(int64_t rows, int64_t width, int64_t lookups) {
+  return {.inputs = {{"ROWS", DataType::kInt64, {lookups}, rows}},
+          .outputs = {{"SUM", DataType::kFp32, {width}}},
+          .build = [=](Weights& weights) -> std::unique_ptr<Network> {
+            return std::make_unique<EmbeddingNetwork>(rows, width, weights);
+          }};
+}
 
 NetworkPlan dlrm_plan(const DlrmShape& shape, bool tiny) {
   return {.inputs = {{"NUMBERS", DataType::kFp32, {kNumbers}},

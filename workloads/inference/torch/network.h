@@ -42,5 +42,9 @@ struct DlrmShape {
 };
 /// DLRM (Naumov et al., 2019): 13 numbers and rows of tables to a click's logit.
 NetworkPlan dlrm_plan(const DlrmShape& shape, bool tiny);
+/// The sums of `lookups` rows of one table each: nothing but random reads of DRAM.
+NetworkPlan embedding_plan(int64_t rows, int64_t width, int64_t lookups);
+/// A step of a diffusion model: latents [4, 64, 64] and the step's number to the noise in them.
+NetworkPlan unet_plan(bool tiny);
 
 }  // namespace corun::inference

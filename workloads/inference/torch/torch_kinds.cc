@@ -172,6 +172,22 @@ ModelKind dlrm_kind() {
       });
 }
 
+ModelKind embedding_kind() {
+  return network_kind("embedding", "sums of random rows of one table: reads of DRAM alone",
+                      "rows=N (16000000), width=N (128), lookups=N rows that are\n"
+                      "                  added (2048)",
+                      [](bool tiny, Settings& settings) {
+                        uint64_t rows = tiny ? 1000 : 16'000'000, width = tiny ? 8 : 128;
+                        uint64_t lookups = tiny ? 16 : 2048;
+                        settings.get_count("rows", rows, 1, uint64_t{1} << 36);
+                        settings.get_count("width", width, 1, 4096);
+                        settings.get_count("lookups", lookups, 1, 1 << 20);
+                        return embedding_plan(static_cast<int64_t>(rows),
+                                              static_cast<int64_t>(width),
+                                              static_cast<int64_t>(lookups));
+                      });
+}
+
 }  // namespace
 
 std::span<const ModelKind> torch_kinds() {
@@ -182,7 +198,10 @@ std::span<const ModelKind> torch_kinds() {
       bert_kind(true),
       network_kind("vit-b16", "ViT-B/16: pictures as bytes [224,224,3]", "",
                    [](bool tiny, Settings&) { return vit_plan(tiny); }),
+      network_kind("unet", "a step of a diffusion model: latents [4,64,64], step", "",
+                   [](bool tiny, Settings&) { return unet_plan(tiny); }),
       dlrm_kind(),
+      embedding_kind(),
       llama_kind("llama-8b", "text: a decoder of 32 layers of 4096, 8 heads of keys", {}),
       llama_kind("llama-1b", "text: a decoder of 16 layers of 2048, 8 heads of keys",
                  {.layers = 16, .width = 2048, .hidden = 8192}),
