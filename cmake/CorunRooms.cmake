@@ -42,6 +42,15 @@ function(corun_room name)
   endif()
 endfunction()
 
+# A target that includes LibTorch's headers.
+function(corun_torch target)
+  if(NOT CORUN_UNITY)  # else they are read once anyway
+    target_precompile_headers(${target} PRIVATE <ATen/ATen.h>)
+  endif()
+  # Full debug information of these headers takes longer than the code: lines are enough here.
+  target_compile_options(${target} PRIVATE -g1)
+endfunction()
+
 # A room of headers only, which even libcorun.so may include: no library behind it.
 function(corun_header_room name)
   string(REPLACE "/" "_" target corun_${name})

@@ -1,7 +1,7 @@
 # LibTorch: Debian's libtorch-dev, or the folder of another one in CORUN_LIBTORCH, which is that of
 # the Python package too (python3 -c 'import torch; print(torch.__path__[0])'). Its own CMake files
 # ask for a CUDA toolkit with a compiler; nothing here is compiled by it, so they are not used.
-#   LibTorch::LibTorch, LibTorch_LIBRARY_DIR
+#   LibTorch::LibTorch, LibTorch_LIBRARY_DIR; LibTorch::CUDA, where CUDA's headers are
 include(FindPackageHandleStandardArgs)
 set(CORUN_LIBTORCH "" CACHE PATH "Folder of LibTorch, with include/ and lib/ (else the system's)")
 if(CORUN_LIBTORCH)
@@ -39,12 +39,30 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
       list(APPEND libtorch_libraries ${LibTorch_${part}_LIBRARY})
     endif()
   endforeach()
+  # CUDA graphs need the headers of driver and runtime, and nothing else of CUDA: of a toolkit, or
+  # of the Python packages beside PyTorch's. Without them models run without graphs.
+  if(LibTorch_torch_cuda_LIBRARY)
+    file(GLOB libtorch_cuda_folders ${CORUN_LIBTORCH}/../nvidia/*/include)
+    find_path(LibTorch_CUDA_INCLUDE_DIR cuda_runtime_api.h
+      PATHS $ENV{CUDA_HOME}/include /usr/local/cuda/include ${libtorch_cuda_folders})
+  endif()
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
   target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE
     ${LibTorch_INCLUDE_DIR} ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
   # Kernels register themselves: their libraries are needed though no symbol of them is.
   target_link_libraries(LibTorch::LibTorch INTERFACE
     -Wl,--push-state,--no-as-needed ${libtorch_libraries} -Wl,--pop-state)
+  if(CORUN_LIBTORCH)
+    # The libraries that the Python packages' libraries need lie beside them, where the loader finds
+    # them and the linker does not look.
+    target_link_options(LibTorch::LibTorch INTERFACE -Wl,--allow-shlib-undefined)
+  endif()
 endif()
-mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_torch_LIBRARY LibTorch_torch_cpu_LIBRARY
+if(LibTorch_CUDA_INCLUDE_DIR AND NOT TARGET LibTorch::CUDA)
+  add_library(LibTorch::CUDA INTERFACE IMPORTED)
+  target_include_directories(LibTorch::CUDA SYSTEM INTERFACE ${LibTorch_CUDA_INCLUDE_DIR})
+  target_compile_definitions(LibTorch::CUDA INTERFACE CORUN_TORCH_CUDA)
+endif()
+mark_as_advanced(LibTorch_CUDA_INCLUDE_DIR LibTorch_INCLUDE_DIR LibTorch_torch_LIBRARY
+  LibTorch_torch_cpu_LIBRARY
   LibTorch_c10_LIBRARY LibTorch_torch_cuda_LIBRARY LibTorch_c10_cuda_LIBRARY)

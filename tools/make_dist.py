@@ -15,6 +15,7 @@ import sys
 import tarfile
 
 import elf
+import make_sdk
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ["bin", "lib", "simgpu", "mixes", "share"]  # of the build tree, as they are
@@ -78,6 +79,7 @@ def make(build, dist):
         raise SystemExit(f"make_dist: error: {build}/bin/corun is missing; run make build first")
     drop_torch_programs(tree)
     copied = copy_libraries(tree)
+    make_sdk.make(tree / "sdk")  # for what was dropped
     for path in elf.elf_files(tree):
         path.chmod(path.stat().st_mode | 0o200)
         subprocess.run(["strip", "--strip-unneeded", str(path)], check=True)

@@ -16,10 +16,11 @@ PATIENCE_S = 60
 
 
 class Server:
-    """A running corun-inference on a free port; `ends`: it is expected to end by itself."""
+    """A running server on a free port; `ends`: it is expected to end by itself."""
 
-    def __init__(self, test, *models, options=(), port=0, env=None, ends=False):
-        command = [BUILD / "bin" / "corun-inference", "--port", str(port), *options]
+    def __init__(self, test, *models, options=(), port=0, env=None, ends=False,
+                 program="corun-inference"):
+        command = [BUILD / "bin" / program, "--port", str(port), *options]
         for model in models:
             command += ["--model", model]
         self.child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)

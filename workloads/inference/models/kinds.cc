@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/text.h"
 #include "workloads/inference/models/plain.h"
@@ -16,16 +17,23 @@ std::span<const ModelKind> model_kinds() {
   return kinds;
 }
 
-Result<MadeModel> make_model(const ModelSpec& spec, std::span<const ModelKind> kinds) {
-  const auto kind = std::find_if(kinds.begin(), kinds.end(),
-                                 [&](const ModelKind& k) { return k.name == spec.kind; });
-  if (kind == kinds.end()) {
+const ModelKind* find_kind(const ModelSpec& spec, std::span<const ModelKind> kinds) {
+  const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const ModelKind& k) {
+    return k.name == spec.kind || (!k.file_ending.empty() && spec.kind.ends_with(k.file_ending));
+  });
+  return kind == kinds.end() ? nullptr : &*kind;
+}
+
+Result<MadeModel> make_model(ModelSpec spec, std::span<const ModelKind> kinds) {
+  const ModelKind* const kind = find_kind(spec, kinds);
+  if (kind == nullptr) {
     std::string known;
     for (const ModelKind& k : kinds) known += (known.empty() ? "" : ", ") + k.name;
     return usage_error(
         fmt::format("model '{}': there is no kind '{}'", one_line(spec.name), one_line(spec.kind)),
         "use one of " + known);
   }
+  if (kind->name != spec.kind) spec.settings.emplace("file", std::exchange(spec.kind, kind->name));
   MadeModel made;
   Settings settings(spec);
   uint64_t max_batch = 8;

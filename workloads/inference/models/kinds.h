@@ -25,11 +25,17 @@ struct ModelKind {
   std::function<std::variant<std::unique_ptr<Model>, std::unique_ptr<TextModel>>(
       const ModelSpec& spec, uint64_t max_batch, Settings& settings)>
       make;
+  /// "--model NAME=FILE" is this kind, with the setting "file", when FILE ends so; empty: no file.
+  std::string file_ending = {};
+  bool takes_defaults = false;  ///< of the program (server/options.h)
 };
 
 std::span<const ModelKind> model_kinds();
 
+/// The kind that the spec names, or whose file it names; null: none.
+const ModelKind* find_kind(const ModelSpec& spec, std::span<const ModelKind> kinds);
+
 /// Errors (usage): an unknown kind, or a wrong setting.
-Result<MadeModel> make_model(const ModelSpec& spec, std::span<const ModelKind> kinds);
+Result<MadeModel> make_model(ModelSpec spec, std::span<const ModelKind> kinds);
 
 }  // namespace corun::inference

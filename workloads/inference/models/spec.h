@@ -36,6 +36,8 @@ class Settings {
   /// "4:8"
   void get_counts(const std::string& key, std::vector<int64_t>& out);
   void fail(const std::string& key, const std::string& what);
+  /// Whether all that was read so far is right.
+  bool ok() const { return !error_; }
   /// To be called last. Errors (usage): the first wrong or unknown setting.
   Status status() const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "core/json_fields.h"
@@ -206,6 +207,17 @@ Status place_input(const TensorSpec& spec, size_t index, std::vector<Tensor>& in
   return {};
 }
 
+/// The first element that is not 0 to below - 1.
+template <typename Element>
+std::optional<int64_t> first_outside(std::string_view bytes, int64_t below) {
+  for (size_t at = 0; at + sizeof(Element) <= bytes.size(); at += sizeof(Element)) {
+    Element element = 0;
+    std::memcpy(&element, bytes.data() + at, sizeof element);
+    if (element < 0 || element >= below) return element;
+  }
+  return std::nullopt;
+}
+
 Status check_input(const Signature& signature, const TensorSpec& spec, const Tensor& tensor) {
   if (tensor.type != spec.type) {
     return mismatch(tensor, "datatype", std::string(name_of(spec.type)),
@@ -216,7 +228,13 @@ Status check_input(const Signature& signature, const TensorSpec& spec, const Ten
   if (!fits(wanted, tensor.shape)) {
     return mismatch(tensor, "shape", text_of(wanted), text_of(tensor.shape));
   }
-  return {};
+  if (spec.below == 0) return {};
+  const std::optional<int64_t> wrong = tensor.type == DataType::kInt32
+                                           ? first_outside<int32_t>(tensor.bytes, spec.below)
+                                           : first_outside<int64_t>(tensor.bytes, spec.below);
+  if (!wrong) return {};
+  return usage_error(fmt::format("input '{}' has the value {}; model '{}' takes 0 to {}",
+                                 tensor.name, *wrong, signature.name, spec.below - 1));
 }
 
 Status check_outputs(const Signature& signature, InferRequest& request) {

@@ -43,7 +43,8 @@ std::string text_of(const Shape& shape);
 struct TensorSpec {
   std::string name;
   DataType type = DataType::kFp32;
-  Shape shape;  ///< -1: any size
+  Shape shape;        ///< -1: any size
+  int64_t below = 0;  ///< elements (INT32, INT64) are 0 to below - 1; 0: any
   bool operator==(const TensorSpec&) const = default;
 };
 

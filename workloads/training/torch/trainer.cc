@@ -6,32 +6,22 @@
 #include <deque>
 
 #include "core/check.h"
-#include "core/text.h"
+#include "workloads/torch/caught.h"
+#include "workloads/torch/torch_compat.h"
 #include "workloads/training/torch/model.h"
 #include "workloads/training/torch/optimizer.h"
-#include "workloads/training/torch/torch_compat.h"
 
 namespace corun::training {
 
 namespace {
 
-constexpr size_t kMaxReason = 300;
+using libtorch::Autocast;
+using libtorch::caught;
+using libtorch::Fence;
+using libtorch::make_fence;
+
 constexpr char kModelPrefix[] = "model.";
 constexpr char kMemoryPrefix[] = "optimizer.";
-
-/// LibTorch throws; nothing of it goes further than this file.
-template <typename Work>
-auto caught(const char* what, Work work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const c10::Error& error) {
-    const std::string reason = error.what_without_backtrace();
-    return failed(fmt::format("{}: {}", what, one_line(reason.substr(0, kMaxReason))));
-  } catch (const std::exception& error) {
-    const std::string reason = error.what();
-    return failed(fmt::format("{}: {}", what, one_line(reason.substr(0, kMaxReason))));
-  }
-}
 
 const char* type_name(at::ScalarType type) { return type == at::kFloat ? "F32" : "I64"; }
 
@@ -58,7 +48,7 @@ class TorchTrainer final : public Trainer {
     }
     for (const NamedTensor& one : model_->buffers()) one.tensor.set_data(one.tensor.to(device_));
     optimizer_ = spec.images ? make_sgd(*model_) : make_adamw(*model_);
-    tune_convolutions();
+    libtorch::tune_convolutions();
   }
 
   Status begin_step(const Batch& batch) override {
@@ -104,7 +94,7 @@ class TorchTrainer final : public Trainer {
       return HostMemory(data, [memory](std::byte*) {});
     });
   }
-  uint64_t memory_bytes() const override { return device_memory_bytes(device_.type()); }
+  uint64_t memory_bytes() const override { return libtorch::device_memory_bytes(device_.type()); }
   std::string device_name() const override { return device_.is_cuda() ? "cuda" : "cpu"; }
   uint64_t parameters() const override {
     uint64_t count = 0;
@@ -199,7 +189,7 @@ Status TorchTrainer::restore(const Checkpoint& checkpoint) {
 Result<std::unique_ptr<Trainer>> Trainer::create(const TrainerOptions& options) {
   using Made = Result<std::unique_ptr<Trainer>>;
   return caught("the model", [&]() -> Made {
-    const bool gpu = has_cuda();
+    const bool gpu = libtorch::has_cuda();
     if (options.device == Device::kCuda && !gpu) {
       return unsupported("LibTorch sees no GPU here", "use --device cpu, or a LibTorch with CUDA");
     }

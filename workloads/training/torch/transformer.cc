@@ -3,8 +3,8 @@
 // has the weights of the embedding. No dropout: a step is the same whenever it is done again.
 #include <cmath>
 
+#include "workloads/torch/torch_compat.h"
 #include "workloads/training/torch/model.h"
-#include "workloads/training/torch/torch_compat.h"
 
 namespace corun::training {
 
@@ -84,7 +84,7 @@ class Transformer final : public Model {
     // [3, batch, heads, tokens, width of a head]
     const at::Tensor qkv =
         layer.qkv(x).view({batch, tokens, 3, heads_, width / heads_}).permute({2, 0, 3, 1, 4});
-    const at::Tensor seen = attention(qkv[0], qkv[1], qkv[2], causal_);
+    const at::Tensor seen = libtorch::attention(qkv[0], qkv[1], qkv[2], causal_);
     return layer.out(seen.transpose(1, 2).reshape({batch, tokens, width}));
   }
   at::Tensor widened(const Layer& layer, const at::Tensor& x) const {

@@ -1,4 +1,5 @@
-// corun-inference: see options.cc for its command line.
+#include "workloads/inference/server/program.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -49,12 +50,12 @@ Status end(Service& service, HttpServer* server, const InterruptGuard* guard, Na
   return {};
 }
 
-Status run(const ServerOptions& options) {
+Status serve(const ServerProgram& program, const ServerOptions& options) {
   const MonotonicClock clock;
   HttpMetrics metrics;
   Service service(clock);
   for (const ModelSpec& spec : options.models) {
-    CORUN_ASSIGN(MadeModel made, make_model(spec, model_kinds()));
+    CORUN_ASSIGN(MadeModel made, make_model(spec, program.kinds));
     CORUN_TRY(service.add(std::move(made)));
   }
   FrontEnd front_end(service, metrics, clock, kServerVersion, options.deadline);
@@ -89,16 +90,18 @@ Status run(const ServerOptions& options) {
   return served ? ended : served;
 }
 
-Status run(int argc, const char* const* argv) {
-  CORUN_ASSIGN(const std::optional<ServerOptions> options, parse_server_options(argc, argv));
-  return options ? run(*options) : Status();
+Status run(const ServerProgram& program, int argc, const char* const* argv) {
+  CORUN_ASSIGN(const std::optional<ServerOptions> options,
+               parse_server_options(program, argc, argv));
+  if (!options) return {};
+  return options->measure > Nanos(0) ? program.measure(*options) : serve(program, *options);
 }
 
 }  // namespace
-}  // namespace corun::inference
 
-int main(int argc, char** argv) {
+int run_server(const ServerProgram& program, int argc, const char* const* argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader of rows that is gone is an error, told in words
-  const corun::Status status = corun::inference::run(argc, argv);
-  return corun::end_program(status);
+  return end_program(run(program, argc, argv));
 }
+
+}  // namespace corun::inference

@@ -1,22 +1,20 @@
-#include "workloads/training/torch/torch_compat.h"
+#include "workloads/torch/torch_compat.h"
 
 #include <ATen/autocast_mode.h>
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <torch/version.h>
 
 #include <cmath>
 
-// Headers without CUDA's own are enough: a GPU is used through LibTorch's device-independent calls.
-#define CORUN_TORCH_AT_LEAST(major, minor) \
-  (TORCH_VERSION_MAJOR > (major) ||        \
-   (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
+#include "workloads/torch/torch_version.h"
 
+// Headers without CUDA's own are enough here: a GPU is used through LibTorch's device-independent
+// calls. Those that need CUDA's stand in cuda_graph.cc.
 #if CORUN_TORCH_AT_LEAST(2, 9)
 #include <c10/core/CachingDeviceAllocator.h>
 #endif
 
-namespace corun::training {
+namespace corun::libtorch {
 
 bool has_cuda() {
   return c10::impl::hasDeviceGuardImpl(at::kCUDA) &&
@@ -70,6 +68,26 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   }
   return at::matmul(at::softmax(scores, -1), v);
 #endif
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+#if CORUN_TORCH_AT_LEAST(2, 8)  // one kernel on a GPU from then on
+  return at::rms_norm(x, weight.sizes(), weight, epsilon);
+#else
+  const at::Tensor wide = x.to(at::kFloat);
+  const at::Tensor scale = wide.square().mean(-1, /*keepdim=*/true).add_(epsilon).rsqrt_();
+  return wide.mul(scale).to(x.scalar_type()).mul_(weight);
+#endif
+}
+
+c10::Stream own_stream(at::Device device) {
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  return device.is_cpu() ? guard.getStream(device) : guard.getStreamFromGlobalPool(device);
+}
+
+void synchronize(const c10::Stream& stream) {
+  if (stream.device_type() == at::kCPU) return;
+  c10::impl::VirtualGuardImpl(stream.device_type()).synchronizeStream(stream);
 }
 
 namespace {
@@ -128,4 +146,4 @@ uint64_t device_memory_bytes(at::DeviceType device) {
 
 void tune_convolutions() { at::globalContext().setBenchmarkCuDNN(true); }
 
-}  // namespace corun::training
+}  // namespace corun::libtorch
