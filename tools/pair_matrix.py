@@ -318,7 +318,7 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, default=sweep.ROOT / "build" / "bin")
     parser.add_argument("--gpu", default="auto", help="real or simulated[:PROFILE]")
     parser.add_argument("--mode", choices=["managed", "managed-mps"], default="managed")
-    parser.add_argument("--critical", action="append", required=True, metavar="NAME=COMMAND")
+    parser.add_argument("--critical", action="append", default=[], metavar="NAME=COMMAND")
     parser.add_argument("--other", action="append", required=True, metavar="NAME=COMMAND")
     parser.add_argument("--load", action="append", type=float, default=[], metavar="FRACTION",
                         help="the first is the main one, measured in every block")
