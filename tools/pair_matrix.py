@@ -198,10 +198,12 @@ def together(arguments, tenants, control, text, rows):
         tenants[name].read()
         tenants[name].send(cmd="start", window=0, at_ns=start_ns, seed=1,
                            seconds=arguments.together_seconds)
-    time.sleep(1.25)  # the shares hold once the orders are there
-    middle, found = gpu_seconds(control), {}
-    time.sleep(arguments.together_seconds - 1.5)
-    after = gpu_seconds(control)
+    time.sleep(1.25)  # orders are there
+    series, found = [gpu_seconds(control)], {}
+    for _ in range(int(arguments.together_seconds - 1.5)):
+        time.sleep(1)
+        series.append(gpu_seconds(control))
+    after, middle = series[-1], series[max(0, len(series) - 11)]  # the last 10 s
     keep_slices(arguments, control)
     for name in weights:
         found[name] = figures_of(tenants[name], arguments.together_seconds - SETTLE_S)[0]
@@ -209,10 +211,13 @@ def together(arguments, tenants, control, text, rows):
     alone = {name: statistics.fmean([r["o"]["rate"] for r in rows if r["kind"] == "alone"
                                      and r["other"] == name] or [math.nan]) for name in weights}
     row = {"together": weights, "seconds": arguments.together_seconds, "gpu_seconds": used,
-           "before": before, "rates": {name: found[name]["rate"] for name in weights},
+           "before": before, "series": [{name: one[name] for name in weights} for one in series],
+           "rates": {name: found[name]["rate"] for name in weights},
            "rate_over_alone": {name: found[name]["rate"] / alone[name] for name in weights},
            "shares": {name: used[name] / sum(used.values()) for name in weights}}
-    print("together:", json.dumps(row), "\n  sum of rates over alone:",
+    print("together:", weights, "shares of the last 10 s:",
+          {name: round(share, 4) for name, share in row["shares"].items()},
+          "sum of rates over alone:",
           f"{sum(row['rate_over_alone'].values()):.4f}", flush=True)
     with (arguments.out / "together.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
