@@ -154,7 +154,9 @@ void HeldTime::add_run(const gpu::Piece& piece, std::vector<HeldRun>& runs) {
     run_ = Run{piece.pid, workload, piece.begin_ns, piece.begin_ns};
   }
   run_->end_ns = piece.end_ns;
-  waits_[workload].last_end_ns = piece.end_ns;
+  Waits& waits = waits_[workload];
+  waits.held += Nanos(piece.end_ns - piece.begin_ns);
+  waits.last_end_ns = piece.end_ns;
   if (piece.ends) {
     close_run(runs);
   } else if (Nanos(run_->end_ns - run_->begin_ns) >= kLongestPart) {
@@ -197,7 +199,7 @@ HeldTime::Counts HeldTime::counts(const std::string& workload) const {
   const auto found = waits_.find(workload);
   if (found == waits_.end()) return {};
   const Nanos longest = std::max(found->second.longest[0], found->second.longest[1]);
-  Counts counts{.runs = found->second.runs};
+  Counts counts{.runs = found->second.runs, .held = found->second.held};
   if (longest > Nanos(0)) counts.longest_wait = longest;
   return counts;
 }

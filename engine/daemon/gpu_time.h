@@ -107,6 +107,7 @@ class HeldTime {
 
   struct Counts {
     uint64_t runs = 0;
+    Nanos held{};  ///< all of them together, the present one up to what was recorded
     /// Longest time between two runs that ended in the last kWaitWindow, or up to twice that.
     std::optional<Nanos> longest_wait{};
   };
@@ -124,6 +125,7 @@ class HeldTime {
   };
   struct Waits {
     uint64_t runs = 0;
+    Nanos held{};
     std::optional<int64_t> last_end_ns{};
     std::array<Nanos, 2> longest{};  ///< of the last and the present window; 0: none
     int64_t window_end_ns = 0;

@@ -340,7 +340,7 @@ void Sharing::tick(Instant now) {
     session->read_counters(now);
     policy::SessionReading& reading = tick.readings[id] = session->counters().take();
     reading.device_bytes = device_bytes(*session);
-    if (measuring_) reading.workload_time = records_.at(session->workload()).gpu_time;
+    if (measuring_) reading.workload_time = held_.counts(session->workload()).held;
     reading.parkable = !unparkable(*session).has_value();
   }
   account_estimates();

@@ -8,7 +8,7 @@ namespace corun::policy {
 
 namespace {
 
-constexpr double kGain = 0.8;       ///< so much of an error is taken back at once
+constexpr double kGain = 0.5;       ///< so much of an error is taken back at once
 constexpr double kLeastGot = 0.01;  ///< nobody counts as having got less
 constexpr double kNoDifference = 1e-9;
 
@@ -56,9 +56,13 @@ void judge(const View& view, const std::vector<double>& shares, const std::vecto
   for (size_t i = 0; i < shares.size(); ++i) {
     if (shares[i] <= 0) continue;
     Correction& one = state.corrections.at(*view.workloads[i].key);
-    const double got = std::max(kLeastGot, to_seconds(times[i] - one.time) / to_seconds(all));
+    const double all_s = to_seconds(all);
+    const double got_s = to_seconds(times[i] - one.time);
+    const double share_s = shares[i] / sum * all_s;
     one.time = times[i];
-    const double error = shares[i] / sum / got;
+    one.owed_s = std::clamp(one.owed_s + share_s - got_s, -all_s, all_s);
+    const double error =
+        std::max(kLeastGot * all_s, share_s + one.owed_s) / std::max(kLeastGot * all_s, got_s);
     if (std::abs(error - 1) < kShareTolerance) continue;
     one.factor =
         std::clamp(one.factor * std::pow(error, kGain), 1 / kMostCorrection, kMostCorrection);

@@ -4,6 +4,9 @@
 // empty. A training that copies its batch to the device between two steps gives up the rest of its
 // slice at each copy: of two with equal weights it got 41 % (measured, results/h200/pairs). So the
 // slices of workloads are lengthened and shortened until what they got is what they were to get.
+// Where a step is about as long as a slice no length gives the share (a little shorter, and a step
+// takes two rounds): then what is owed makes the slices alternate, and the share holds over
+// seconds.
 #pragma once
 
 #include <vector>
@@ -13,7 +16,7 @@
 namespace corun::policy {
 
 /// Measured GPU time of all contenders together between two judgements.
-inline constexpr Nanos kJudgedTime = std::chrono::milliseconds(1500);
+inline constexpr Nanos kJudgedTime = std::chrono::milliseconds(450);
 /// What was got may be off by so much, as a ratio, before slices change.
 inline constexpr double kShareTolerance = 0.015;
 /// Slices of a share differ from it by this factor at most, and 1 / this at least.

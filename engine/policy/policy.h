@@ -91,7 +91,7 @@ struct Workload {
 struct SessionReading {
   uint64_t launches = 0;  ///< since it joined, graphs included
   Nanos gpu_time{};       ///< estimated, since it joined
-  /// Measured, of its whole workload under this daemon; 0: not measured at present.
+  /// For how long its whole workload has held the GPU; 0: not measured at present.
   Nanos workload_time{};
   uint64_t memory_bytes = 0;
   uint32_t channel_groups = 0;     ///< of all engines, copy engines included
@@ -281,6 +281,7 @@ struct Correction {
   double share = 0;   ///< that it was to get
   double factor = 1;  ///< its slices, times this
   Nanos time{};       ///< GPU time it had when this was last judged
+  double owed_s = 0;  ///< GPU time that it was to get, and did not, since the shares are these
 };
 
 /// Bursts of a latency-critical workload since its leak was last judged.

@@ -200,6 +200,7 @@ TEST_F(HeldTimeTest, AWorkloadHasAllItsProcesses) {
   take("S1@0 E1@1000 S2@1085 E2@3085", 3085);
   EXPECT_DOUBLE_EQ(held_ms()["0/a"], 3);
   EXPECT_EQ(held.counts("0/a").runs, 2U);
+  EXPECT_EQ(held.counts("0/a").held, Nanos(milliseconds(3))) << "whatever windows were taken";
 }
 
 TEST_F(HeldTimeTest, AProcessThatLeftIsItsWorkloadsForAMoment) {

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
+#include <vector>
 
 #include "tests/policy/node.h"
 
@@ -55,7 +58,7 @@ TEST(Correction, WhoGivesUpPartsOfSlicesGetsItsShareAllTheSame) {
   gpu.node().join(1, workload("copies"));
   gpu.node().join(2, workload("computes"));
   EXPECT_NEAR(gpu.second()[1], 0.415, 0.01);
-  EXPECT_NEAR(gpu.after(8)[1], 0.5, 0.01);
+  EXPECT_NEAR(gpu.after(12)[1], 0.5, 0.01);
 }
 
 TEST(Correction, UnequalWeightsOfThree) {
@@ -63,14 +66,74 @@ TEST(Correction, UnequalWeightsOfThree) {
   gpu.node().join(1, workload("a", ServiceClass::kNormal, 3));
   gpu.node().join(2, workload("b"));
   gpu.node().join(3, workload("c"));
-  auto got = gpu.after(10);
+  auto got = gpu.after(14);
   EXPECT_NEAR(got[1], 0.6, 0.01);
   EXPECT_NEAR(got[2], 0.2, 0.01);
   EXPECT_NEAR(got[3], 0.2, 0.01);
 }
 
-TEST(Correction, WithinTheToleranceNothingIsOrderedAnew) {
-  RoundRobin gpu({{1, 0.99}, {2, 1.0}});
+/// Trainings with steps of so many ms: at the end of each the rest of the slice is given up.
+struct Trainings {
+  std::vector<double> weights;
+  std::vector<double> steps_ms;
+};
+
+class Steps : public testing::TestWithParam<Trainings> {};
+
+/// Rounds of slices with a reading every 100 ms; what each got of the last ten of twenty seconds.
+std::vector<double> got_of(const Trainings& trainings) {
+  Node node;
+  node.use(PolicyKind::kFair);
+  const size_t count = trainings.weights.size();
+  for (size_t i = 0; i < count; ++i) {
+    node.join(i + 1, workload(std::string(1, static_cast<char>('a' + i)), ServiceClass::kNormal,
+                              trainings.weights[i]));
+  }
+  std::vector<double> left = trainings.steps_ms;
+  std::vector<double> got_ms(count);
+  std::vector<double> half_ms;
+  double now_ms = 0;
+  for (int tick = 1; tick <= 200; ++tick) {
+    for (; now_ms < tick * 100; now_ms += 0.2) {
+      for (size_t i = 0; i < count; ++i) {
+        const double used = std::min(node[i + 1].slice_us / 1e3, left[i]);
+        left[i] = left[i] > used ? left[i] - used : trainings.steps_ms[i];
+        got_ms[i] += used;
+        now_ms += used;
+      }
+    }
+    Tick reading;
+    for (size_t i = 0; i < count; ++i) {
+      reading.readings[i + 1] = node[i + 1].last;
+      reading.readings[i + 1].launches += 10;
+      reading.readings[i + 1].workload_time = from_seconds(got_ms[i] / 1e3);
+    }
+    node.now = node.now + 100 * kMs;
+    node.event(reading);
+    if (tick == 100) half_ms = got_ms;
+  }
+  double all = 0;
+  for (size_t i = 0; i < count; ++i) all += got_ms[i] -= half_ms[i];
+  for (double& one : got_ms) one /= all;
+  return got_ms;
+}
+
+TEST_P(Steps, EachGetsItsShareOverTenSeconds) {
+  const std::vector<double>& weights = GetParam().weights;
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  const auto got = got_of(GetParam());
+  for (size_t i = 0; i < weights.size(); ++i) EXPECT_NEAR(got[i], weights[i] / sum, 0.015) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Correction, Steps,
+                         testing::Values(Trainings{{1, 1}, {21.1, 29}},
+                                         Trainings{{3, 1, 1}, {21.1, 41, 29}},
+                                         Trainings{{3, 1}, {21.1, 29}}, Trainings{{2, 1}, {10, 50}},
+                                         Trainings{{1, 1}, {200, 7}},
+                                         Trainings{{1, 1, 1, 1}, {15, 22, 33, 80}}));
+
+TEST(Correction, WhereSharesHoldNothingIsOrderedAnew) {
+  RoundRobin gpu({{1, 1.0}, {2, 1.0}});
   gpu.node().join(1, workload("a"));
   gpu.node().join(2, workload("b"));
   gpu.after(1);

@@ -1,5 +1,7 @@
 #include "workloads/training/torch/optimizer.h"
 
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 
 namespace corun::training {
@@ -25,7 +27,7 @@ std::vector<at::Tensor> take_gradients(const std::vector<at::Tensor>& weights) {
 /// Zeros beside each weight; kept in `memory` under its name with `suffix`.
 std::vector<at::Tensor> zeros_beside(const std::vector<NamedTensor>& weights, const char* suffix,
                                      std::vector<NamedTensor>& memory) {
-  const at::NoGradGuard guard;
+  const c10::NoGradGuard guard;
   std::vector<at::Tensor> zeros;
   for (const NamedTensor& weight : weights) {
     zeros.push_back(at::zeros_like(weight.tensor));
@@ -43,7 +45,7 @@ class Sgd final : public Optimizer {
   void step(double learning_rate, uint64_t /*step*/) override {
     constexpr double kMomentum = 0.9;
     constexpr double kDecay = 1e-4;
-    const at::NoGradGuard guard;
+    const c10::NoGradGuard guard;
     const std::vector<at::Tensor> gradients = take_gradients(weights_);
     at::_foreach_add_(gradients, weights_, kDecay);
     at::_foreach_mul_(momentum_, kMomentum);
@@ -72,7 +74,7 @@ class AdamW final : public Optimizer {
     constexpr double kBeta2 = 0.95;
     constexpr double kDecay = 0.1;
     constexpr double kEpsilon = 1e-8;
-    const at::NoGradGuard guard;
+    const c10::NoGradGuard guard;
     const std::vector<at::Tensor> gradients = take_gradients(weights_);
     const double steps = static_cast<double>(step) + 1;
     at::_foreach_mul_(decaying_, 1 - learning_rate * kDecay);

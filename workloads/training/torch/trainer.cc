@@ -1,6 +1,7 @@
 #include "workloads/training/torch/trainer.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include <deque>
@@ -166,7 +167,7 @@ Status TorchTrainer::restore(const Checkpoint& checkpoint) {
   }
   CORUN_ASSIGN(const uint64_t steps, checkpoint.number("steps"));
   return caught("the checkpoint", [&]() -> Status {
-    const at::NoGradGuard guard;
+    const c10::NoGradGuard guard;
     Status status;
     for_each([&](const std::string& name, const at::Tensor& tensor) {
       const StateTensor* const kept = checkpoint.find(name);
