@@ -194,6 +194,24 @@ SessionId next_session(const State& state, const TurnUnit& unit) {
   return first;
 }
 
+/// The part of a round that is the unit's among those that want one.
+Nanos length_of(std::span<const TurnUnit> units, const TurnUnit& unit, const TurnRules& rules) {
+  double shares = 0;
+  for (const TurnUnit& one : units) {
+    if (wants(one)) shares += one.share;
+  }
+  const double part = shares > 0 ? std::min(1.0, unit.share / shares) : 0.0;
+  return std::max(rules.shortest, from_seconds(to_seconds(rules.round) * part));
+}
+
+/// A turn is as long as those who want one make it, also those who began to after it did.
+void shorten(State& state, std::span<const TurnUnit> units, const TurnRules& rules) {
+  for (const TurnUnit& unit : units) {
+    if (*unit.workload != state.turn_of) continue;
+    state.turn_until = std::min(state.turn_until, state.turn_since + length_of(units, unit, rules));
+  }
+}
+
 void begin_turn(State& state, std::span<const TurnUnit> units, const TurnUnit* unit,
                 const TurnRules& rules, Instant now) {
   state.turn_since = now;
@@ -203,12 +221,7 @@ void begin_turn(State& state, std::span<const TurnUnit> units, const TurnUnit* u
     state.turn_until = state.window_until;
     return;
   }
-  double shares = 0;
-  for (const TurnUnit& one : units) {
-    if (wants(one)) shares += one.share;
-  }
-  double length_ms = std::max(to_millis(rules.shortest),
-                              shares > 0 ? to_millis(rules.round) * unit->share / shares : 0.0);
+  double length_ms = to_millis(length_of(units, *unit, rules));
   if (capped(*unit)) {
     length_ms = std::min(length_ms, state.turn_accounts.at(*unit->workload).budget_ms);
   }
@@ -233,6 +246,7 @@ void take_turns(State& state, std::span<const TurnUnit> units, const TurnRules& 
     }
   }
   state.contested = rivals > 0;
+  if (state.contested) shorten(state, units, rules);
   if (goes_on(state, units, rules, now)) return;
   end_turn(state, units, now);
   if (const SessionState* idle = due_probe(units, rules, now)) {

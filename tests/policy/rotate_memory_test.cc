@@ -57,6 +57,20 @@ TEST_F(RotateMemory, AJobThatDoesNotFitWaitsForItsTurnAndIsNotRefused) {
   EXPECT_THAT(node.orders<Park>().at(0).second, testing::HasSubstr("0/b waits for"));
 }
 
+TEST_F(RotateMemory, WhoAsksShortensATurnThatBeganWithoutRivals) {
+  start_two(node, 48 * kGB);
+  const auto alone = [this] {
+    return node.state.turn_of == "0/b" && node.place(1) == ParkState::kParked &&
+           node.place(2) == ParkState::kRunning;
+  };
+  for (int i = 0; i < 3000 && !(alone() && !node[1].wants); ++i) node.pass(100 * kMs, {2});
+  ASSERT_TRUE(alone());
+  ASSERT_GT(node.state.turn_until - node.now, std::chrono::minutes(5));
+  auto longest = work_for(300 * kSecond, {1, 2});
+  EXPECT_LE(longest[1], std::chrono::minutes(2));
+  EXPECT_LE(longest[2], std::chrono::minutes(2));
+}
+
 TEST_F(RotateMemory, OneThatFitsInNoTurnIsRefused) {
   start_two(node, 48 * kGB);
   node.want(2, 81 * kGB);
