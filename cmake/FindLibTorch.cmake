@@ -56,6 +56,13 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     # The libraries that the Python packages' libraries need lie beside them, where the loader finds
     # them and the linker does not look.
     target_link_options(LibTorch::LibTorch INTERFACE -Wl,--allow-shlib-undefined)
+    # cuDNN opens further libraries by name while it runs (those that compile kernels among them).
+    # Python's torch has loaded them by then; here the program's RPATH, which unlike RUNPATH counts
+    # for them too, tells where they are.
+    file(GLOB libtorch_nvidia_folders ${CORUN_LIBTORCH}/../nvidia/*/lib)
+    foreach(folder IN LISTS libtorch_nvidia_folders)
+      target_link_options(LibTorch::LibTorch INTERFACE -Wl,--disable-new-dtags,-rpath,${folder})
+    endforeach()
   endif()
 endif()
 if(LibTorch_CUDA_INCLUDE_DIR AND NOT TARGET LibTorch::CUDA)
