@@ -1,6 +1,8 @@
 #include "core/stats/arrivals.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 #include "core/check.h"
 #include "core/stats/random.h"
@@ -61,6 +63,26 @@ std::vector<Nanos> bursty_arrivals(double per_second, const Bursts& bursts, Nano
       if (at < length) arrivals.push_back(at);
     }
     from = until;
+  }
+  return arrivals;
+}
+
+std::vector<Nanos> diurnal_arrivals(double per_second, const Day& day, Nanos length,
+                                    uint64_t seed) {
+  CORUN_CHECK(per_second > 0, "arrivals need a rate");
+  CORUN_CHECK(day.length > Nanos(0) && day.night >= 0 && day.night <= 1,
+              "a day needs a length, and a night of at most its noon");
+  const double swing = (1 - day.night) / (1 + day.night);  // of the rate around its mean
+  const double noon_rate = per_second * (1 + swing);
+  const double day_s = to_seconds(day.length);
+  Random random(seed);
+  const auto gap = [&] { return random.exponential(1 / noon_rate); };
+  std::vector<Nanos> arrivals;
+  // Drawn at noon's rate, and kept with the probability that the hour's rate has of it.
+  for (const Nanos at : arrivals_with(gap(), length, gap)) {
+    const double angle = 2 * std::numbers::pi * to_seconds(at) / day_s;
+    const double rate = per_second * (1 - swing * std::cos(angle));
+    if (random.uniform() * noon_rate < rate) arrivals.push_back(at);
   }
   return arrivals;
 }

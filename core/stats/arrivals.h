@@ -27,6 +27,15 @@ struct Bursts {
 std::vector<Nanos> bursty_arrivals(double per_second, const Bursts& bursts, Nanos length,
                                    uint64_t seed);
 
+/// A day: a Poisson process whose rate follows a cosine from night to noon and back.
+struct Day {
+  Nanos length = std::chrono::seconds(60);  ///< of a whole day
+  double night = 0.1;                       ///< least rate over largest rate, 0 to 1
+};
+/// `per_second` is the mean rate of a whole day; the window begins at night.
+/// Precondition: the bounds of `day`; length > 0.
+std::vector<Nanos> diurnal_arrivals(double per_second, const Day& day, Nanos length, uint64_t seed);
+
 /// Start of service of each arrival at one first-come-first-served server with a fixed service
 /// time: the sleeping fake device of the generator's self-test.
 std::vector<Nanos> serve_in_order(std::span<const Nanos> arrivals, Nanos service);

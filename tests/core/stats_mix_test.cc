@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "core/stats/arrivals.h"
@@ -149,6 +150,23 @@ TEST(Arrivals, ConstantGapsAreEqual) {
 }
 
 class Md1 : public testing::TestWithParam<double> {};
+
+TEST(Arrivals, DiurnalOnesFollowTheDay) {
+  constexpr int kDays = 50;
+  const Day day{.length = std::chrono::seconds(60), .night = 0.2};
+  const auto arrivals = diurnal_arrivals(100, day, kDays * day.length, 5);
+  EXPECT_EQ(arrivals, diurnal_arrivals(100, day, kDays * day.length, 5));
+  EXPECT_NEAR(static_cast<double>(arrivals.size()), 100.0 * 60 * kDays, 2500);
+  // Quarters of a day, the night's around its beginning: the cosine's means over them.
+  double quarters[4] = {};
+  for (const Nanos at : arrivals) {
+    const double hour = std::fmod(to_seconds(at) / 60 + 0.125, 1.0);
+    quarters[static_cast<size_t>(hour * 4)] += 1.0 / (15 * kDays);
+  }
+  const double swing = 100 * (0.8 / 1.2) * std::sqrt(2.0) * 2 / std::numbers::pi;
+  const double expected[4] = {100 - swing, 100, 100 + swing, 100};
+  for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(quarters[i], expected[i], 2) << "quarter " << i;
+}
 
 TEST(Arrivals, BurstyOnesComeAtTheirMeanRate) {
   const auto arrivals = bursty_arrivals(200, Bursts{}, from_seconds(4000), 5);

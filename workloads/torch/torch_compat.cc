@@ -75,7 +75,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
   return at::rms_norm(x, weight.sizes(), weight, epsilon);
 #else
   const at::Tensor wide = x.to(at::kFloat);
-  const at::Tensor scale = wide.square().mean(-1, /*keepdim=*/true).add_(epsilon).rsqrt_();
+  const at::Tensor scale =
+      wide.square().mean(at::IntArrayRef{-1}, /*keepdim=*/true).add_(epsilon).rsqrt_();
   return wide.mul(scale).to(x.scalar_type()).mul_(weight);
 #endif
 }

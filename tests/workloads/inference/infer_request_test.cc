@@ -297,5 +297,25 @@ INSTANTIATE_TEST_SUITE_P(
         Unfit{"unknown_output", {kX, kY}, {{"u", false}}, "model 'b' has no output 'u'"}),
     [](const auto& test) { return test.param.name; });
 
+TEST(InferRequest, WholeNumbersMayHaveABound) {
+  const Signature bounded{
+      .name = "m",
+      .platform = "test",
+      .inputs = {{"a", DataType::kInt64, {2}, 10}, {"b", DataType::kInt32, {1}, 3}},
+      .outputs = {}};
+  const auto fit = [&](const std::string& a, const std::string& b) {
+    InferRequest request;
+    request.inputs = {{"a", DataType::kInt64, {2}, a}, {"b", DataType::kInt32, {1}, b}};
+    return fit_to_model(bounded, request);
+  };
+  EXPECT_TRUE(fit(bytes_of<int64_t>({0, 9}), bytes_of<int32_t>({2})));
+  const auto large = fit(bytes_of<int64_t>({0, 10}), bytes_of<int32_t>({2}));
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().what, "input 'a' has the value 10; model 'm' takes 0 to 9");
+  EXPECT_FALSE(fit(bytes_of<int64_t>({-1, 0}), bytes_of<int32_t>({2})));
+  EXPECT_FALSE(fit(bytes_of<int64_t>({0, 0}), bytes_of<int32_t>({3})));
+  EXPECT_FALSE(fit(bytes_of<int64_t>({0, 0}), bytes_of<int32_t>({-1})));
+}
+
 }  // namespace
 }  // namespace corun::inference

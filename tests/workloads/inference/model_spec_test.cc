@@ -3,6 +3,7 @@
 #include "workloads/inference/models/kinds.h"
 #include "workloads/inference/models/plain.h"
 #include "workloads/inference/models/spec.h"
+#include "workloads/inference/server/options.h"
 
 namespace corun::inference {
 namespace {
@@ -67,6 +68,55 @@ TEST(TensorSpecs, AreTypesWithSizes) {
             (std::vector<TensorSpec>{{"IN0", DataType::kUint32, {2, 2}},
                                      {"IN1", DataType::kBool, {-1}},
                                      {"IN2", DataType::kBytes, {}}}));
+}
+
+TEST(ModelKinds, AFileNamesItsKind) {
+  std::string file;
+  std::vector<ModelKind> kinds{echo_kind()};
+  kinds.push_back({.name = "script",
+                   .about = "",
+                   .settings = "",
+                   .make = [&](const ModelSpec&, uint64_t, Settings& settings)
+                       -> std::variant<std::unique_ptr<Model>, std::unique_ptr<TextModel>> {
+                     settings.get("file", file);
+                     return std::unique_ptr<Model>();
+                   },
+                   .file_ending = ".pt"});
+  EXPECT_TRUE(make_model(parse_model_spec("m=some/where.pt").value(), kinds));
+  EXPECT_EQ(file, "some/where.pt");
+  EXPECT_TRUE(make_model(parse_model_spec("m=script,file=other").value(), kinds));
+  EXPECT_EQ(file, "other");
+  EXPECT_FALSE(make_model(parse_model_spec("m=some/where.onnx").value(), kinds));
+}
+
+ServerProgram with_defaults() {
+  ModelKind takes = repeat_kind();
+  takes.takes_defaults = true;
+  return {.name = "program",
+          .kinds = {takes, echo_kind()},
+          .defaults = {{"--takes", "takes"}, {"--slow", "delay", "1s"}}};
+}
+
+TEST(ServerOptions, DefaultsAreForModelsThatTakeThemAndHaveNone) {
+  const char* const words[] = {"program", "--model", "a=repeat", "--model", "b=repeat,takes=5ms",
+                               "--model", "e=echo",  "--takes",  "1ms",     "--slow"};
+  const auto options = parse_server_options(with_defaults(), std::size(words), words);
+  ASSERT_TRUE(options) << options.error().text();
+  const std::vector<ModelSpec>& models = (*options)->models;
+  using Map = std::map<std::string, std::string>;
+  EXPECT_EQ(models[0].settings, (Map{{"takes", "1ms"}, {"delay", "1s"}}));
+  EXPECT_EQ(models[1].settings, (Map{{"takes", "5ms"}, {"delay", "1s"}}));
+  EXPECT_EQ(models[2].settings, Map());
+}
+
+TEST(ServerOptions, MeasureIsAnOptionOfProgramsThatCan) {
+  const char* const words[] = {"program", "--model", "a=repeat", "--measure", "2s"};
+  ServerProgram program = with_defaults();
+  EXPECT_FALSE(parse_server_options(program, std::size(words), words));
+  program.measure = [](const ServerOptions&) { return Status(); };
+  const auto options = parse_server_options(program, std::size(words), words);
+  ASSERT_TRUE(options) << options.error().text();
+  EXPECT_EQ((*options)->measure, std::chrono::seconds(2));
 }
 
 }  // namespace

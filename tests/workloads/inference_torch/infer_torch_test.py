@@ -114,75 +114,72 @@ class Networks(unittest.TestCase):
 
 
 class Files(unittest.TestCase):
+    """What a file itself can be wrong in: script_test.cc."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.file = pathlib.Path(folder.name) / "mine.pt"
+        self.folder = pathlib.Path(folder.name)
 
-    def write(self, source):
-        subprocess.run([serving.BUILD / "tests" / "write_script", self.file, source], check=True)
+    def write(self, name, source):
+        path = self.folder / name
+        subprocess.run([serving.BUILD / "tests" / "write_script", path, source], check=True)
+        return path
 
-    def serve(self, settings=""):
-        return serving.Server(self, f"m={self.file}{settings}", options=["--device", "cpu"],
-                              program=PROGRAM)
-
-    def refused(self, says, settings="", code=2):
-        command = [serving.BUILD / "bin" / PROGRAM, "--port", "0", "--model",
-                   f"m={self.file}{settings}"]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=serving.PATIENCE_S)
+    def refused(self, code, says, *words):
+        ran = subprocess.run([serving.BUILD / "bin" / PROGRAM, "--port", "0", *words], text=True,
+                             capture_output=True, env={"CUDA_VISIBLE_DEVICES": ""},
+                             timeout=serving.PATIENCE_S)
         self.assertEqual(ran.returncode, code, ran.stderr)
-        self.assertRegex(ran.stderr, r"\Acorun: error: .*" + re.escape(says) + r".*\n\Z")
+        last = ran.stderr.splitlines()[-1]
+        self.assertRegex(last, "^corun: error: .*" + re.escape(says))
 
-    def test_a_file_and_its_description(self):
-        self.write("def forward(self, x, n):\n    return x * 2 + n.sum(1, keepdim=True), n")
-        self.file.with_suffix(".json").write_text(json.dumps({"inputs": [
+    def test_files_are_served(self):
+        pair = self.write("pair.pt", "def forward(self, x, n):\n"
+                                     "    return x * 2 + n.sum(1, keepdim=True), n")
+        pair.with_suffix(".json").write_text(json.dumps({"inputs": [
             {"name": "x", "datatype": "FP32", "shape": [3]},
             {"name": "n", "datatype": "INT64", "shape": [2], "below": 10}]}))
-        server = self.serve()
-        metadata = server.get("/v2/models/m")[1]
+        free = self.write("free.pt", "def forward(self, x):\n    return x.cumsum(1)")
+        typed = self.write("typed.pt", "def forward(self, x):\n    return x * self.weight")
+        self.server = serving.Server(
+            self, f"pair={pair}", f"free={free}", f"wide={typed},inputs=FP32:3",
+            f"narrow={typed},inputs=FP32:3,dtype=bf16", options=["--device", "cpu"],
+            program=PROGRAM)
+        self.check_a_file_and_its_description()
+        for count in (3, 5):
+            self.assertEqual(self.infer("free", [1.0] * count), list(range(1, count + 1)))
+        self.assertEqual(self.infer("wide", [1, 10, 257]), [1, 20, 771])
+        self.assertEqual(self.infer("narrow", [1, 10, 257]), [1, 20, 768])  # 257 is 256 there
+
+    def infer(self, model, data):
+        value = {"name": "INPUT0", "datatype": "FP32", "shape": [1, len(data)], "data": data}
+        status, body = self.server.post(f"/v2/models/{model}/infer", {"inputs": [value]})
+        self.assertEqual(status, 200, body)
+        return body["outputs"][0]["data"]
+
+    def check_a_file_and_its_description(self):
+        metadata = self.server.get("/v2/models/pair")[1]
         self.assertEqual(metadata["outputs"], [
             {"name": "OUTPUT0", "datatype": "FP32", "shape": [-1, 3]},
             {"name": "OUTPUT1", "datatype": "INT64", "shape": [-1, 2]}])
         request = {"inputs": [
             {"name": "x", "datatype": "FP32", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]},
             {"name": "n", "datatype": "INT64", "shape": [2, 2], "data": [1, 2, 3, 4]}]}
-        status, body = server.post("/v2/models/m/infer", request)
+        status, body = self.server.post("/v2/models/pair/infer", request)
         self.assertEqual(status, 200, body)
         self.assertEqual(body["outputs"][0]["data"], [5, 7, 9, 15, 17, 19])
         self.assertEqual(body["outputs"][1]["data"], [1, 2, 3, 4])
         request["inputs"][1]["data"] = [1, 2, 3, 10]
-        self.assertEqual(server.post("/v2/models/m/infer", request)[0], 400)
-
-    def test_sizes_may_be_free(self):
-        self.write("def forward(self, x):\n    return x.cumsum(1)")
-        server = self.serve(",inputs=FP32:-1")
-        for count in (3, 5):
-            value = {"name": "INPUT0", "datatype": "FP32", "shape": [1, count],
-                     "data": [1.0] * count}
-            body = server.post("/v2/models/m/infer", {"inputs": [value]})[1]
-            self.assertEqual(body["outputs"][0]["data"], list(range(1, count + 1)))
+        self.assertEqual(self.server.post("/v2/models/pair/infer", request)[0], 400)
 
     def test_what_is_no_file_of_its_kind(self):
-        self.refused("there is no file")
-        self.file.write_bytes(b"no archive")
-        self.refused("mine.pt")
-        self.write("def forward(self, x):\n    return x")
-        self.file.write_bytes(self.file.read_bytes()[:-300])
-        self.refused("mine.pt")
-        self.write("def forward(self, x, y):\n    return x")
-        self.refused("mine.pt")  # it takes two tensors
-        self.refused("there is no kind", settings="x")
-        self.write("def forward(self, x):\n    return x")
-        self.file.with_suffix(".json").write_text('{"inputs": [{"datatype": "FP33", "shape": []}]}')
-        self.refused("LibTorch has no tensors of FP33")
+        path = self.folder / "mine.pt"
+        path.write_bytes(b"no archive")
+        self.refused(2, "mine.pt", "--model", f"m={path}")
 
     def test_what_this_machine_cannot_do(self):
-        for settings in (",device=cuda", ",dtype=fp16,device=cpu"):
-            command = [serving.BUILD / "bin" / PROGRAM, "--port", "0", "--model",
-                       "m=vit-b16,size=tiny" + settings]
-            ran = subprocess.run(command, capture_output=True, text=True,
-                                 env={"CUDA_VISIBLE_DEVICES": ""}, timeout=serving.PATIENCE_S)
-            self.assertEqual(ran.returncode, 3, ran.stderr)
+        self.refused(3, "no GPU", "--model", "m=vit-b16,size=tiny,device=cuda")
 
 
 class Measured(unittest.TestCase):

@@ -22,12 +22,14 @@ usage: corun-load --model M --url http://HOST:PORT [options]
 
   --model M             the model to ask
   --text                ask for text, token by token (generate_stream), instead of tensors
-  --arrivals PROCESS    poisson (default), constant, bursty
+  --arrivals PROCESS    poisson (default), constant, bursty, diurnal
   --rate HZ             mean arrivals per second (default 100)
   --load FRACTION       instead: of the rate that the warm-up reaches with all connections
   --burst-ratio X       bursty: rate in a burst over the mean (default 4)
   --burst-share X       bursty: share of the time in bursts (default 0.1)
   --burst-length TIME   bursty: mean length of a burst (default 1s)
+  --day TIME            diurnal: from night to noon and back (default 1m)
+  --night FRACTION      diurnal: the least rate over the largest (default 0.1)
   --trace FILE          replay arrivals, and token counts if it has them, from a CSV file
   --trace-offset TIME   begin so far after its first row (default 0s)
   --trace-speed X       divide all its gaps by X (default 1)
@@ -52,12 +54,14 @@ exit codes: 0 ok, 1 failed, 2 usage, 3 not supported here
 
 const std::map<std::string, Arrivals> kArrivals = {{"poisson", Arrivals::kPoisson},
                                                    {"constant", Arrivals::kConstant},
-                                                   {"bursty", Arrivals::kBursty}};
+                                                   {"bursty", Arrivals::kBursty},
+                                                   {"diurnal", Arrivals::kDiurnal}};
 
 /// The texts of options that are read further.
 struct Texts {
   std::string arrivals = "poisson";
-  std::string burst_length, trace, trace_offset, slo, ttft_slo, tpot_slo, ready_within, duration;
+  std::string burst_length, day, trace, trace_offset, slo, ttft_slo, tpot_slo, ready_within,
+      duration;
   std::vector<std::string> shapes;
 };
 
@@ -78,7 +82,7 @@ Status read_arrivals(const Texts& texts, LoadOptions& options) {
   const auto process = kArrivals.find(texts.arrivals);
   if (process == kArrivals.end()) {
     return usage_error("there are no arrivals '" + texts.arrivals + "'",
-                       "use poisson, constant or bursty");
+                       "use poisson, constant, bursty or diurnal");
   }
   options.arrivals.process = process->second;
   stats::Bursts& bursts = options.arrivals.bursts;
@@ -87,6 +91,7 @@ Status read_arrivals(const Texts& texts, LoadOptions& options) {
     return usage_error("--burst-ratio times --burst-share is above 1",
                        "bursts cannot hold more than all arrivals");
   }
+  CORUN_TRY(read_duration("--day", texts.day, Nanos(1), options.arrivals.day.length));
   CORUN_TRY(read_duration("--trace-offset", texts.trace_offset, Nanos(0), options.arrivals.offset));
   if (texts.trace.empty()) return {};
   CORUN_ASSIGN(const std::string content, read_file(texts.trace));
@@ -129,6 +134,8 @@ void add_options(CLI::App& app, LoadOptions& options, Texts& texts) {
   app.add_option("--burst-ratio", options.arrivals.bursts.ratio)->check(CLI::Range(1.0, 1000.0));
   app.add_option("--burst-share", options.arrivals.bursts.share)->check(CLI::Range(0.001, 0.999));
   app.add_option("--burst-length", texts.burst_length);
+  app.add_option("--day", texts.day);
+  app.add_option("--night", options.arrivals.day.night)->check(CLI::Range(0.0, 1.0));
   app.add_option("--trace", texts.trace);
   app.add_option("--trace-offset", texts.trace_offset);
   app.add_option("--trace-speed", options.arrivals.speed)->check(CLI::Range(0.001, 1000.0));

@@ -16,6 +16,8 @@ std::vector<Nanos> draw(const ArrivalOptions& options, double rate, Nanos length
       return stats::constant_arrivals(rate, length, seed);
     case Arrivals::kBursty:
       return stats::bursty_arrivals(rate, options.bursts, length, seed);
+    case Arrivals::kDiurnal:
+      return stats::diurnal_arrivals(rate, options.day, length, seed);
     case Arrivals::kTrace:
       return {};
   }

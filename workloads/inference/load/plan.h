@@ -9,11 +9,12 @@
 
 namespace corun::inference {
 
-enum class Arrivals { kPoisson, kConstant, kBursty, kTrace };
+enum class Arrivals { kPoisson, kConstant, kBursty, kDiurnal, kTrace };
 
 struct ArrivalOptions {
   Arrivals process = Arrivals::kPoisson;
   stats::Bursts bursts;
+  stats::Day day;
   // Of text, where there is no trace that says it:
   uint64_t prompt_tokens = 128;
   uint64_t answer_tokens = 32;

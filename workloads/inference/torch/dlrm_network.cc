@@ -58,7 +58,7 @@ class DlrmNetwork final : public Network {
     const at::Tensor numbers = bottom_(inputs[0].to(type_));
     const at::Tensor rows = inputs[1].view({batch, shape_.tables, shape_.lookups}) + first_rows_;
     at::Tensor looked_up = at::embedding(tables_, rows);
-    looked_up = shape_.lookups == 1 ? looked_up.squeeze(2) : looked_up.sum(2);
+    looked_up = shape_.lookups == 1 ? looked_up.squeeze(2) : looked_up.sum(at::IntArrayRef{2});
     const at::Tensor vectors = at::cat({numbers.unsqueeze(1), looked_up}, 1);
     const at::Tensor products = at::bmm(vectors, vectors.transpose(1, 2)).flatten(1);
     const at::Tensor crossed = products.index_select(1, pairs_).div(std::sqrt(shape_.width));
@@ -77,7 +77,7 @@ class EmbeddingNetwork final : public Network {
   EmbeddingNetwork(int64_t rows, int64_t width, Weights& weights)
       : table_(weights.normal({rows, width}, 1)) {}
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) override {
-    return {at::embedding(table_, inputs.front()).sum(1).to(at::kFloat)};
+    return {at::embedding(table_, inputs.front()).sum(at::IntArrayRef{1}).to(at::kFloat)};
   }
 
  private:

@@ -37,6 +37,8 @@ class ScriptNetwork final : public Network {
   ScriptNetwork(jit::Module module, const NetworkPlan& plan, bool convert, Weights& weights)
       : module_(std::move(module)), convert_(convert), type_(weights.place().type) {
     for (const TensorSpec& spec : plan.outputs) types_.push_back(torch_type(spec.type).value());
+    // Weights that were not made for inference alone cannot be exchanged for such.
+    const c10::InferenceMode mode(false);
     if (convert_) {
       module_.to(weights.place().device, type_);
     } else {
@@ -72,6 +74,7 @@ bool any_free(const std::vector<TensorSpec>& specs) {
 
 /// What it gives for zeros; sizes that are free are 1.
 Result<std::vector<TensorSpec>> outputs_of(jit::Module& module, const ScriptOptions& options) {
+  const c10::InferenceMode mode;
   std::vector<TensorSpec> specs = options.inputs;
   for (TensorSpec& spec : specs) std::replace(spec.shape.begin(), spec.shape.end(), -1L, 1L);
   std::vector<c10::IValue> zeros;
@@ -104,8 +107,11 @@ Result<TensorSpec> read_spec(const Json& value, size_t number) {
   const Json* const shape = in.find("shape");
   CORUN_TRY(in.status());
   const auto known = data_type_of(type);
-  if (!known || !torch_type(*known)) in.fail("datatype", "LibTorch has no tensors of " + type);
-  if (known) spec.type = *known;
+  if (!known || !torch_type(*known)) {
+    in.fail("datatype", "LibTorch has no tensors of " + type);
+    return in.status().error();
+  }
+  spec.type = *known;
   const bool whole = *known == DataType::kInt32 || *known == DataType::kInt64;
   if (spec.below < 0 || (spec.below > 0 && !whole))
     in.fail("below", "for INT32 and INT64, above 0");
@@ -151,7 +157,6 @@ Result<NetworkPlan> script_plan(const ScriptOptions& given) {
     return usage_error(fmt::format("there is no file {}", options.file.string()));
   }
   return libtorch::caught(options.file.c_str(), [&]() -> Result<NetworkPlan> {
-    const c10::InferenceMode mode;
     jit::Module module = jit::load(options.file.string(), at::kCPU);
     module.eval();
     NetworkPlan plan{.inputs = options.inputs, .outputs = {}, .build = {}};

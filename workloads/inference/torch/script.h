@@ -14,7 +14,7 @@ struct ScriptOptions {
   std::filesystem::path file;
   /// Of one row, or of the whole request for a model without batches. Empty: those of the JSON file
   /// beside it (docs/inference.md), else one tensor FP32 of a free size.
-  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> inputs = {};
   bool batched = true;
   bool convert = false;  ///< its weights become those of the model's type; else they stay
 };
