@@ -81,7 +81,8 @@ class Canvas:
         self.parts = [f'<title>{html.escape(title)}</title><style>{STYLE}{self.colours()}</style>',
                       f'<rect class="surface" width="{WIDTH}" height="{HEIGHT}"/>']
         self.text(LEFT, 22, title, "title")
-        for tick in (t for t in (1, 1.5, 2, 3, 5, 10, 20, 50) if t <= largest):
+        ticks = (1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
+        for tick in (t for t in ticks if t <= largest):
             self.line(self.x(tick), TOP, self.x(tick), HEIGHT - BOTTOM)
             self.text(self.x(tick), HEIGHT - BOTTOM + 18, f"{tick:g}×", anchor="middle")
         for tick in (t / 10 for t in range(round(10 * lowest), 11)):
@@ -109,11 +110,14 @@ class Canvas:
         path = " ".join(f"{self.x(p[2]):.1f},{self.y(p[3]):.1f}" for p in points)
         self.parts.append(f'<g class="{name}"><polyline class="thin" points="{path}"/>')
         for _, label, p99, rate in points:
-            tip = f"{name}, {label}: p99 {p99:.2f} times alone, rate {rate:.3f}"
-            self.parts.append(f'<circle class="dot" cx="{self.x(p99):.1f}" cy="{self.y(rate):.1f}" '
-                              f'r="6"><title>{html.escape(tip)}</title></circle>')
+            self.dot(f"{name}, {label}", p99, rate)
         self.text(LEFT + 140 * row, 42, f"● {name}", "mode")
         self.parts.append("</g>")
+
+    def dot(self, name, p99, rate):
+        tip = f"{name}: p99 {p99:.2f} times alone, rate {rate:.3f}"
+        self.parts.append(f'<circle class="dot" cx="{self.x(p99):.1f}" cy="{self.y(rate):.1f}" '
+                          f'r="6"><title>{html.escape(tip)}</title></circle>')
 
     def labels(self, points):
         """Beside its dot each label, moved down from those that it would hide."""
