@@ -96,7 +96,8 @@ const outsider = (pid, name, user, memory, extra = {}) => ({
 function workloadAt(workload, t) {
   const critical = workload.class === 'latency-critical';
   const away = parked(workload, t);
-  const closed = !critical && !away && noise(33, t, 0.4) > 0.6;
+  const waits = !critical && !away && noise(33, t, 0.4) > 0.6;
+  const closes = critical && workload.gpu === 0 && hash(3, t * 5, workload.index) < workload.ratio * 1.5;
   const label = workload.gpu ? 'estimated' : 'measured';
   const reasons = away
     ? [{ change: 'park', why: 'idle for 60 s, and train waits for 14 GiB' }]
@@ -110,8 +111,8 @@ function workloadAt(workload, t) {
     state: away ? 'parked' : 'running',
     memory_limit_bytes: workload.limit && workload.limit * GIB, latency_target_us: workload.target,
     containers: workload.containers, pids: workload.pids,
-    now: { holds_gpu: !away && hash(3, t * 5, workload.index) < workload.ratio * 1.5, waits: closed,
-           gate_closed: closed, slice_us: away ? 0 : critical ? 20000 : 1000 },
+    now: { holds_gpu: !away && hash(3, t * 5, workload.index) < workload.ratio * 1.5, waits,
+           gate_closed: closes, slice_us: away ? 0 : critical ? 20000 : 1000 },
     rates: { gpu_ratio: figure(ratioOf(workload, t), label), wait_ratio: figure(waitOf(workload, t), 'estimated'),
              launches_per_second: figure(launchesOf(workload, t)),
              context_switches_per_second: figure(workload.gpu ? null : 40 * noise(7, t, 3)) },
@@ -130,7 +131,7 @@ function workloadAt(workload, t) {
 }
 
 const daemonAt = (t) => ({
-  pid: 2210, version: '0.5.0', user: 'root', policy: 'priority', backend: 'slices', slices: 'proven',
+  pid: 2210, version: '0.5.0', user: 0, policy: 'priority', backend: 'slices', slices: 'proven',
   slices_why: 'measured on this GPU', gpu_time: 'measured', uptime_s: t % 1e6,
   figures: { gpu_seconds: figure((t % 1e6) * 0.9), other_seconds: figure((t % 1e6) * 0.004),
              idle_seconds: figure((t % 1e6) * 0.08), switching_seconds: figure((t % 1e6) * 0.016),

@@ -88,10 +88,10 @@ class Mock {
     const points = Number(query.get('points') ?? 600);
     const series = [];
     for (const name of query.get('names').split(',')) {
-      if (GPU_SERIES[name]) series.push(seriesOf(name, (t) => GPU_SERIES[name](gpu, t), '', null, from, to, points));
+      if (GPU_SERIES[name] && !query.get('workload')) series.push(seriesOf(name, (t) => GPU_SERIES[name](gpu, t), '', null, from, to, points));
       if (!WORKLOAD_SERIES[name]) continue;
       for (const workload of WORKLOADS.filter((one) => one.gpu === gpu)) {
-        if (query.get('workload') && query.get('workload') !== workload.workload) continue;
+        if (query.get('workload') !== workload.workload) continue;
         series.push(seriesOf(name, (t) => WORKLOAD_SERIES[name](workload, t), '', workload.workload, from, to, points));
       }
     }

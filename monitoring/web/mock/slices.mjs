@@ -1,5 +1,5 @@
 // Who had the GPU when: requests of two latency-critical workloads, between which the others take
-// turns; their gates close while a burst runs.
+// turns; each closes its gate while its burst runs.
 import { hash, noise, sequence } from './random.mjs';
 import { WORKLOADS, parkedAt } from './node.mjs';
 
@@ -56,7 +56,7 @@ function epochBlocks(epoch) {
     for (const other of others) if (other !== lane) out.push([other, turn, until, 'wait']);
     turn = until;
   }
-  for (const [, begin, end] of taken) for (const lane of others) out.push([lane, begin, end, 'gate']);
+  for (const [asked, , end, lane] of taken) out.push([lane, asked, end, 'gate']);
   return out;
 }
 
@@ -92,7 +92,7 @@ function shares(lane, t) {
   if (lane === 4 && parkedAt(t) !== null) return { parked: 1 };
   const load = 0.4 + 0.5 * noise(50, t, 600) * noise(51, t, 7000);
   const run = [0.3 * load, 0.12 * load, 0.62 - 0.4 * load, 0.2 - 0.1 * load, 0.15][lane];
-  return lane < 2 ? { run, wait: run * 0.1 } : { run, wait: 0.4, gate: 0.4 * load };
+  return lane < 2 ? { run, wait: run * 0.1, gate: run * 1.1 } : { run, wait: 0.4 };
 }
 
 /** Lanes of [from, to] with about 2 x px blocks each at most. */

@@ -12,15 +12,16 @@ const feed = new SliceFeed();
 let begun = false;
 
 /** The past of the small charts, once: the rest comes with the stream. */
-async function backfill(snapshot: Snapshot): Promise<void> {
-  await Promise.all(snapshot.gpus.map(async ({ uuid }) => {
-    const from = snapshot.at - TRAIL_S;
-    const answer = await getSeries(uuid, ['utilization', 'gpu_ratio'], from, snapshot.at, 120);
-    for (const series of answer.series) {
-      const key = series.workload ? `${uuid} ${series.workload}` : uuid;
-      store.dispatch({ type: 'backfill', key, t: series.t, v: series.mean });
+async function backfill({ at, gpus, workloads }: Snapshot): Promise<void> {
+  const ask = async (gpu: string, name: string, workload?: string): Promise<void> => {
+    const answer = await getSeries(gpu, [name], at - TRAIL_S, at, 120, workload);
+    for (const { t, mean } of answer.series) {
+      store.dispatch({ type: 'backfill', key: workload ? `${gpu} ${workload}` : gpu, t, v: mean });
     }
-  })).catch(() => { /* small charts then begin now */ });
+  };
+  await Promise.all([...gpus.map(({ uuid }) => ask(uuid, 'utilization')),
+    ...workloads.map(({ gpu, workload }) => ask(gpu, 'gpu_ratio', workload))])
+    .catch(() => { /* small charts then begin now */ });
 }
 
 const stream = openStream('api/v1/stream?hz=2', {

@@ -18,7 +18,7 @@ export interface Process {
   container: string | null; workload: string | null; started: number | null;
 }
 export interface Daemon {
-  pid: number; version: string; user: string; policy: string; backend: string; slices: string;
+  pid: number; version: string; user: number; policy: string; backend: string; slices: string;
   slices_why: string; gpu_time: string; uptime_s: number; figures: Record<string, Figure>;
 }
 export interface Gpu {
@@ -46,6 +46,7 @@ export interface Workload {
   min_share: number | null; max_share: number | null; state: string;
   memory_limit_bytes: number | null; latency_target_us: number | null; containers: string[];
   pids: number[];
+  /** `gate_closed`: the gate that it closes itself, so that others wait. */
   now: { holds_gpu: boolean; waits: boolean; gate_closed: boolean; slice_us: number | null };
   rates: Record<string, Figure>; figures: Record<string, Figure>;
   sessions: Record<string, unknown>[]; reasons: Reason[];
@@ -74,7 +75,9 @@ export interface Slices {
   schema: number; gpu: string; from: number; to: number; lanes: Lane[]; truncated: boolean;
 }
 export interface SliceBlock {
+  /** `workload` "": processes that are none. `seconds`: how much of it, where that is told. */
   gpu: string; workload: string | null; begin: number; end: number; what: Kind; label: Label;
+  seconds?: number;
 }
 export interface Series {
   name: string; workload: string | null; unit: string; label: Label;

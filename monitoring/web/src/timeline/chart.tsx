@@ -8,6 +8,7 @@ import { Source, Swatch } from '../ui/parts';
 import { clock, duration, percent } from '../format';
 import { ChartController } from './controller';
 import { exportPng, exportSvg } from './export';
+import { emptyLane } from './lanes';
 import { useGestures } from './gestures';
 import { ROWS, chartHeight, paint, type Palette, type Rows, type Scene } from './paint';
 import { canvasPainter } from './painters';
@@ -23,7 +24,7 @@ export function readPalette(gpu: string): Palette {
                  'switch'] as const;
   const read = Object.fromEntries(names.map((name) => [name, colour(name)]));
   const own = Array.from({ length: 8 }, (_, i) => colour(`w${i}`));
-  return { ...read, of: (workload: string) => own[colourIndex(gpu, workload)]! } as Palette;
+  return { ...read, of: (workload: string) => (workload ? own[colourIndex(gpu, workload)]! : colour('other')) } as Palette;
 }
 
 const rowsOf = (compact: boolean): Rows =>
@@ -46,6 +47,8 @@ function useController(gpu: string, seconds: number) {
   const controller = useMemo(() => new ChartController({
     gpu, now: () => serverNow(store.state, performance.now()),
     lag: () => 0.7 * Math.max(1, store.state.snapshot?.replay?.speed ?? 1),
+    lanes: () => workloadsOf(store.state.snapshot, gpu).map((one) =>
+      emptyLane(one.workload, one.name, one.class, one.rates['gpu_ratio']?.label ?? 'measured')),
     recent: (since) => feed.since(since), draw: () => draw.current(), changed: () => again(),
   }, seconds), [gpu]);
   useEffect(() => {
@@ -114,7 +117,7 @@ const Legend = () =>
   <ul class="legend" aria-label="Colours of the chart">
     <li><i class="key run" />running (its own colour)</li>
     <li><i class="key turn" />its turn (granted)</li>
-    <li><i class="key gate" />gate closed</li>
+    <li><i class="key gate" />its gate closed: others wait</li>
     <li><i class="key wait" />waiting</li>
     <li><i class="key parked" />parked</li>
     <li><i class="key idle" />idle</li>

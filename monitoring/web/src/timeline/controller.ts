@@ -2,18 +2,22 @@
 // no markup; chart.tsx shows it.
 import { ApiError, getSlices } from '../api/client';
 import type { SliceBlock } from '../api/contract';
-import { LaneSet } from './lanes';
+import { LaneSet, type ChartLane } from './lanes';
 import { ROWS } from './paint';
 import { around, follow, pan, span, zoom, type View } from './scale';
 
 const REQUEST_AFTER_MS = 90;
 const TELL_EVERY_MS = 150;
+/** The server thins out to 10000 pixels at most. */
+const MOST_PX = 10000;
 
 export interface Surroundings {
   gpu: string;
   now: () => number;
   /** Slices are told a moment after they happened: the live view ends that much before now. */
   lag: () => number;
+  /** Empty lanes of the workloads there are, in their order. */
+  lanes: () => ChartLane[];
   recent: (since: number) => SliceBlock[];
   draw: () => void;
   changed: () => void;
@@ -101,12 +105,12 @@ export class ChartController {
     const wide = span(this.view);
     const to = Math.min(this.view.to + wide, this.world.now());
     const from = Math.min(this.view.from - wide, to - wide);
-    const px = Math.round(this.width * ((to - from) / wide));
+    const px = Math.min(MOST_PX, Math.round(this.width * ((to - from) / wide)));
     this.request = new AbortController();
     this.loading = true;
     try {
       const answer = await getSlices(this.world.gpu, from, to, px, this.request.signal);
-      this.set.load(answer, px);
+      this.set.load(answer, px, this.world.lanes());
       this.set.append(this.world.gpu, this.world.recent(answer.to - 1), answer.to);
       this.error = '';
     } catch (error) {

@@ -13,10 +13,13 @@ export interface ChartLane {
   workload: string; name: string; class: string; source: Label; tracks: Record<Layer, Track>;
 }
 
+export const nameOf = (workload: string): string =>
+  workload === '' ? 'other processes' : workload.slice(workload.indexOf('/') + 1);
+
 /** Blocks of the live stream that a lane keeps at most. */
 const KEPT = 400000;
 
-const emptyLane = (workload: string, name: string, kind: string, source: Label): ChartLane => ({
+export const emptyLane = (workload: string, name: string, kind: string, source: Label): ChartLane => ({
   workload, name, class: kind, source,
   tracks: { turn: new Track(), ran: new Track(), wait: new Track(), gate: new Track() },
 });
@@ -31,13 +34,14 @@ export class LaneSet {
   grain = 0;
   blocks = 0;
 
-  load(answer: Slices, px: number): void {
+  /** `order`: workloads that have a lane in any case, and come first. */
+  load(answer: Slices, px: number, order: ChartLane[] = []): void {
     this.base = answer.from;
     this.from = answer.from;
     this.to = answer.to;
     this.blocks = 0;
     let exact = !answer.truncated;
-    this.lanes = answer.lanes.map((lane) => {
+    const told = answer.lanes.map((lane) => {
       const made = emptyLane(lane.workload, lane.name, lane.class, lane.source);
       for (const [begin, end, what, coverage] of lane.blocks) {
         if (coverage < 1 || what === 'mixed') exact = false;
@@ -46,6 +50,8 @@ export class LaneSet {
       this.blocks += lane.blocks.length;
       return made;
     });
+    const first = order.map((lane) => told.find((one) => one.workload === lane.workload) ?? lane);
+    this.lanes = [...first, ...told.filter((lane) => !first.includes(lane))];
     this.grain = exact ? 0 : (answer.to - answer.from) / px;
   }
 
@@ -56,7 +62,9 @@ export class LaneSet {
       if (block.gpu !== gpu || block.workload === null) continue;
       const lane = this.laneOf(block.workload, block.label);
       const track = lane.tracks[layerOf(block.what)];
-      track.add(block.begin - this.base, block.end - this.base, codeOf(block.what));
+      const part = (block.seconds ?? Infinity) / (block.end - block.begin);
+      const whole = part > 0.999 || !(block.what === 'gate' || block.what === 'share');
+      track.add(block.begin - this.base, block.end - this.base, codeOf(block.what), whole ? 1 : part);
       if (track.size > KEPT) track.forgetBefore(track.begin[track.size >> 2]!);
     }
     if (now > this.to) this.to = now;
@@ -65,7 +73,7 @@ export class LaneSet {
   private laneOf(workload: string, label: Label): ChartLane {
     const known = this.lanes.find((lane) => lane.workload === workload);
     if (known) return known;
-    const lane = emptyLane(workload, workload.slice(workload.indexOf('/') + 1), 'normal', label);
+    const lane = emptyLane(workload, nameOf(workload), 'normal', label);
     this.lanes.push(lane);
     return lane;
   }

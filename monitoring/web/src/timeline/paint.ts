@@ -1,12 +1,14 @@
 // Draws the time-slice chart. The same drawing goes to the screen, into a PNG, and into an SVG file:
 // they differ in the Painter.
 import { codeOf, kindOf } from './track';
-import { rects } from './decimate';
+import { columns, dense, rects } from './decimate';
 import type { ChartLane } from './lanes';
 import { ticks, type View } from './scale';
 
 export interface Painter {
   rect(x: number, y: number, width: number, height: number, fill: string, alpha?: number): void;
+  /** A row of columns a pixel wide that stand on `bottom`, from `x` on; `heights` in pixels. */
+  area(x: number, bottom: number, heights: ArrayLike<number>, fill: string, alpha?: number): void;
   text(x: number, y: number, text: string, fill: string, align?: 'left' | 'center', bold?: boolean): void;
 }
 
@@ -78,23 +80,25 @@ function axis(painter: Painter, palette: Palette, scene: Scene, left: number, he
   }
 }
 
-/** Who ran, all in one row, each in its colour; merged pixels are stacked. */
+/** Who ran, all in one row, each in its colour; what is merged is stacked. */
 function gpuLane(painter: Painter, palette: Palette, scene: Scene, left: number): void {
-  const top = AXIS_H + scene.rows.head + PAD;
-  const room = scene.rows.height - scene.rows.head - 2 * PAD;
-  const filled = new Float32Array(Math.ceil(scene.width) + 1);
+  const { view, width, rows } = scene;
+  const top = AXIS_H + rows.head + PAD;
+  const room = rows.height - rows.head - 2 * PAD;
+  const merged = scene.lanes.filter((lane) => dense(lane.tracks.ran, view, width));
+  const sum = new Float32Array(Math.ceil(width));
+  const stacked = merged.map((lane) => {
+    const { share, code } = columns(lane.tracks.ran, view, sum.length);
+    share.forEach((own, x) => { if (code[x] !== PARKED && code[x] !== IDLE) sum[x]! += own * room; });
+    return { fill: palette.of(lane.workload), heights: sum.map((height) => Math.min(room, height)) };
+  });
+  for (const { fill, heights } of stacked.reverse()) painter.area(left, top + room, heights, fill);
   for (const lane of scene.lanes) {
+    if (merged.includes(lane)) continue;
     const fill = palette.of(lane.workload);
-    rects(lane.tracks.ran, scene.view, scene.width, ({ x, width, code, share }) => {
+    rects(lane.tracks.ran, view, width, ({ x, width: wide, code, share }) => {
       if (code === PARKED || code === IDLE) return;
-      if (share >= 0.98) return painter.rect(left + x, top, Math.max(1, width), room, fill);
-      for (let i = Math.floor(x), end = Math.min(filled.length, Math.ceil(x + width)); i < end; ) {
-        const start = i;
-        const under = filled[i]!;
-        while (i < end && Math.abs(filled[i]! - under) < 0.01) filled[i++]! += share;
-        const tall = Math.min(share, 1 - under) * room;
-        if (tall > 0) painter.rect(left + start, top + room * (1 - under) - tall, i - start, tall, fill);
-      }
+      painter.rect(left + x, top + room * (1 - share), Math.max(1, wide), room * share, fill);
     });
   }
 }
@@ -106,22 +110,39 @@ function paintLane(painter: Painter, palette: Palette, scene: Scene, lane: Chart
   const room = rows.height - rows.head - 2 * PAD - 2 * STRIP_H - 2;
   const ran = top + PAD;
   rects(lane.tracks.turn, view, width, (rect) =>
-    painter.rect(left + rect.x, ran, Math.max(1, rect.width), room, own, 0.16 * rect.share));
-  rects(lane.tracks.ran, view, width, ({ x, width: wide, code, share }) => {
-    if (code === IDLE) return;
-    if (code === PARKED) return parked(painter, palette, left + x, ran, wide, room + 2 * STRIP_H + 2);
-    const fill = code === SWITCH ? palette.switch : own;
-    if (share >= 0.98) return painter.rect(left + x, ran, Math.max(1, wide), room, fill);
-    const tall = Math.max(1.5, room * share);
-    painter.rect(left + x, ran, wide, room, fill, 0.1);
-    painter.rect(left + x, ran + room - tall, Math.max(1, wide), tall, fill);
-  });
+    painter.rect(left + rect.x, ran, Math.max(1, rect.width), room, own, 0.16 * tenths(rect.share)));
+  paintRan(painter, palette, scene, lane, { x: left, y: ran, room });
   const strip = (kind: 'wait' | 'gate', y: number): void =>
     rects(lane.tracks[kind], view, width, (rect) =>
       painter.rect(left + rect.x, y, Math.max(1, rect.width), STRIP_H, palette[kind],
-                   Math.max(0.25, rect.share)));
+                   Math.max(0.3, tenths(rect.share))));
   strip('gate', ran + room + 1);
   strip('wait', ran + room + 2 + STRIP_H);
+}
+
+const tenths = (share: number): number => Math.round(share * 10) / 10;
+
+/** Runs, and what stands in their place; merged ones as one outline of how much of each pixel ran. */
+function paintRan(painter: Painter, palette: Palette, scene: Scene, lane: ChartLane,
+                  at: { x: number; y: number; room: number }): void {
+  const own = palette.of(lane.workload);
+  const { view, width } = scene;
+  const track = lane.tracks.ran;
+  if (dense(track, view, width)) {
+    const { share, code } = columns(track, view, Math.ceil(width));
+    const heights = share.map((part, x) =>
+      part === 0 || code[x] === IDLE ? 0 : Math.max(1.5, at.room * part));
+    return painter.area(at.x, at.y + at.room, heights, own);
+  }
+  rects(track, view, width, ({ x, width: wide, code, share }) => {
+    if (code === IDLE) return;
+    if (code === PARKED) {
+      return parked(painter, palette, at.x + x, at.y, wide, at.room + 2 * STRIP_H + 2);
+    }
+    const tall = Math.max(1.5, at.room * share);
+    painter.rect(at.x + x, at.y + at.room - tall, Math.max(1, wide), tall,
+                 code === SWITCH ? palette.switch : own);
+  });
 }
 
 function parked(painter: Painter, palette: Palette, x: number, y: number, width: number,

@@ -13,7 +13,7 @@ export const timeOf = (cursor: Cursor, { view, width }: ChartController): number
 
 const SAYS: Record<string, string> = {
   run: 'ran', share: 'ran (estimated)', turn: 'had its turn', switch: 'the GPU switched contexts',
-  mixed: 'several, too short to tell apart', idle: 'idle', gate: 'gate closed', wait: 'waited',
+  mixed: 'several, too short to tell apart', idle: 'idle', gate: 'kept its gate closed', wait: 'waited',
   parked: 'parked in host memory',
 };
 
@@ -32,14 +32,16 @@ export function Tooltip({ cursor, controller, workloads }: {
     .filter((block) => cursor.lane >= 0 || block.kind === 'run' || block.kind === 'share')
     .map((block) => ({ ...block, lane })));
   const x = ((at - view.from) / span(view)) * width;
-  const top = laneTop(cursor.lane, controller.rows);
+  // In the lower half it stands above its lane: below there is no room.
+  const up = cursor.lane >= set.lanes.length / 2;
+  const top = laneTop(cursor.lane, controller.rows) + (up ? 0 : 8);
   const one = cursor.lane >= 0 ? set.lanes[cursor.lane] : undefined;
   const known = workloads.find((workload) => workload.workload === one?.workload);
   const fresh = known && set.to - at < PRESENT_S;
   return <>
     <span class="cross" style={{ transform: `translateX(${Math.round(x)}px)` }} />
     <div class={`tip${x > width * 0.6 ? ' left' : ''}`} role={cursor.byKey ? 'status' : 'tooltip'}
-      style={{ transform: `translate(${Math.round(x)}px, ${top + 8}px)` }}>
+      style={{ transform: `translate(${Math.round(x)}px, ${top}px)${up ? ' translateY(-100%)' : ''}` }}>
       <b>{one?.name ?? 'GPU'}</b> <span class="muted">{clock(at, 4)}</span>
       {found.length === 0 && <p>idle</p>}
       {found.map((block, i) => <p key={i}>

@@ -78,7 +78,7 @@ export function colourIndex(gpu: string, workload: string): number {
   return index;
 }
 export const colourVar = (gpu: string, workload: string): string =>
-  `var(--w${colourIndex(gpu, workload)})`;
+  workload ? `var(--w${colourIndex(gpu, workload)})` : 'var(--other)';
 
 export function useRoute(): string {
   const read = (): string => location.hash.replace(/^#\/?/, '') || 'overview';

@@ -20,14 +20,11 @@ const OF_GPU = ['utilization', 'sm_active', 'tensor_active', 'dram_active', 'pow
 interface Loaded { series: Series[]; from: number; to: number }
 const NOTHING: Loaded = { series: [], from: 0, to: 1 };
 
-/** All series of the GPU and its workloads. A server that gives those of workloads one by one is
- * asked one by one. */
+/** All series of the GPU and its workloads. */
 async function load(gpu: string, workloads: Workload[], from: number, to: number): Promise<Series[]> {
-  const answer = await getSeries(gpu, [...OF_GPU, ...OF_WORKLOADS], from, to, 400);
-  if (workloads.length === 0 || answer.series.some((one) => one.workload)) return answer.series;
-  const more = await Promise.all(workloads.map((workload): Promise<SeriesAnswer> =>
-    getSeries(gpu, OF_WORKLOADS, from, to, 400, workload.workload)));
-  return [answer, ...more].flatMap((one) => one.series);
+  const answers = await Promise.all([getSeries(gpu, OF_GPU, from, to, 400),
+    ...workloads.map((workload) => getSeries(gpu, OF_WORKLOADS, from, to, 400, workload.workload))]);
+  return answers.flatMap((answer: SeriesAnswer) => answer.series);
 }
 
 function useSeries(gpu: Gpu, workloads: Workload[], seconds: number): [Loaded, string] {
@@ -39,7 +36,7 @@ function useSeries(gpu: Gpu, workloads: Workload[], seconds: number): [Loaded, s
     load(gpu.uuid, workloads, to - seconds, to).then(
       (series) => { setLoaded({ series, from: to - seconds, to }); setError(''); },
       (failed) => setError(failed instanceof ApiError ? failed.message : String(failed)));
-  }, Math.max(1, Math.min(60, seconds / 300)), [gpu.uuid, seconds]);
+  }, Math.max(1, Math.min(60, seconds / 300)), [gpu.uuid, seconds, workloads.map((workload) => workload.workload).join()]);
   return [loaded, error];
 }
 

@@ -26,7 +26,7 @@ function SlotMap({ gpu }: { gpu: Gpu }) {
       <tbody>{instances.map((one) => <tr key={one.uuid}>
         <th scope="row" data-name="Instance">{one.gpu_instance}.{one.compute_instance}</th>
         <td data-name="Profile">{one.profile}</td>
-        <td data-name="Slots">{one.start}–{one.start + one.size - 1}</td>
+        <td data-name="Slots">{one.size > 1 ? `${one.start}–${one.start + one.size - 1}` : one.start}</td>
         <td data-name="Memory">{bytes(one.memory_bytes)}</td>
         <td data-name="UUID"><code>{one.uuid}</code></td>
         <td data-name="Processes">{gpu.processes.filter((p) => p.gpu_instance === one.gpu_instance)

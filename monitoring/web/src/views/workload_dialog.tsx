@@ -16,14 +16,23 @@ export function showFigure(name: string, value: number | null): string {
   if (value !== null && !Number.isInteger(value)) return digits(value);
   return count(value);
 }
-const words = (name: string): string => name.replace(/_(us|bytes|seconds)$/, '').replaceAll('_', ' ');
+const words = (name: string): string => {
+  if (name === 'gpu_seconds') return 'GPU time';
+  return name.replace(/_(us|bytes|seconds)$/, '').replaceAll('_', ' ').replace(/\bgpu\b/, 'GPU');
+};
 
-const Figures = ({ workload }: { workload: Workload }) =>
-  <dl class="figures">
-    {Object.entries({ ...workload.rates, ...workload.figures }).map(([name, figure]) =>
-      <div key={name}><dt>{words(name)}</dt>
-        <dd>{showFigure(name, figure.value)} <Source label={figure.label} /></dd></div>)}
-  </dl>;
+function Figures({ workload }: { workload: Workload }) {
+  const all = Object.entries({ ...workload.rates, ...workload.figures });
+  const unknown = all.filter(([, figure]) => figure.value === null).map(([name]) => words(name));
+  return <>
+    <dl class="figures">
+      {all.filter(([, figure]) => figure.value !== null).map(([name, figure]) =>
+        <div key={name}><dt>{words(name)}</dt>
+          <dd>{showFigure(name, figure.value)} <Source label={figure.label} /></dd></div>)}
+    </dl>
+    {unknown.length > 0 && <p class="hint">Not known here: {unknown.join(', ')}.</p>}
+  </>;
+}
 
 const Sessions = ({ workload }: { workload: Workload }) =>
   <ul class="plain">

@@ -12,7 +12,7 @@ const late = (workload: Workload): boolean =>
 
 function nowOf(workload: Workload): string {
   if (workload.state !== 'running') return workload.state;
-  if (workload.now.gate_closed) return 'gate closed';
+  if (workload.now.gate_closed) return 'keeps its gate closed';
   if (workload.now.waits) return 'waits';
   return workload.now.holds_gpu ? 'has the GPU' : 'running';
 }
@@ -46,7 +46,7 @@ function Row({ workload, brief, open }:
       <span class="muted"> {workload.user}</span></th>
     <td data-name="Class"><Badge tone={CLASS_TONE[workload.class]}>{workload.class}</Badge></td>
     {!brief && <td data-name="Share"><Share workload={workload} /></td>}
-    <td data-name="State"><Badge tone={workload.state === 'running' && workload.now.gate_closed ? 'warn' : STATE_TONE[workload.state]}>
+    <td data-name="State"><Badge tone={workload.state === 'running' && workload.now.waits ? 'warn' : STATE_TONE[workload.state]}>
       {nowOf(workload)}</Badge></td>
     <td data-name="GPU time" class="ratio"><span class="num"><Value figure={ratio} show={percent} /></span>
       <Spark trail={history[`${workload.gpu} ${workload.workload}`]} now={snapshot!.at}

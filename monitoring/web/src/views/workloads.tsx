@@ -9,7 +9,7 @@ export function Workloads() {
   const gpu = gpuOf(snapshot, chosen)!;
   const daemon = gpu.daemon;
   return <Panel title={`Workloads on GPU ${gpu.index}`} wide>
-    {daemon ? <p class="hint">corund {daemon.version} of {daemon.user} (pid {daemon.pid}), up
+    {daemon ? <p class="hint">corund {daemon.version} of {daemon.user === 0 ? 'root' : `user ${daemon.user}`} (pid {daemon.pid}), up
       {' '}{duration(daemon.uptime_s)} · policy <b>{daemon.policy}</b> · by {daemon.backend} · slices
       {' '}{daemon.slices}{daemon.slices_why && `: ${daemon.slices_why}`} · GPU time {daemon.gpu_time}.
       A workload's name opens its figures, its decisions, and what can be changed.</p> : <NoDaemon />}

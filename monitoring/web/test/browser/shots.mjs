@@ -15,7 +15,15 @@ for (const [scheme, width, height] of [['light', 1440, 960], ['dark', 1440, 960]
   for (const view of all) {
     await page.goto(`${server.url}#/${view}`);
     await page.waitForTimeout(2500);
-    await page.screenshot({ path: `${folder}/${view}-${width}-${scheme}.png`, fullPage: view !== 'slices' });
+    if (view === 'slices') {
+      const box = await page.locator('.canvas-box').boundingBox();
+      await page.getByRole('button', { name: 'Live' }).click();
+      await page.mouse.move(box.x + box.width * 0.45, box.y + 220);
+      await page.waitForTimeout(300);
+    }
+    if (view === 'workloads') await page.getByRole('button', { name: 'train' }).click();
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: `${folder}/${view}-${width}-${scheme}.png`, fullPage: !['slices', 'workloads'].includes(view) });
   }
   await page.close();
 }
