@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the page of `corun serve` (monitoring/web): types, units, whether dist/ is a fresh build of
-the sources, and every view in a browser.
+"""Checks the page of `corun serve` (monitoring/web): types, units, whether dist/ is a fresh build
+of the sources, and every view in a browser.
 
   tools/check_page.py [--no-install]     --no-install: node_modules is as package-lock.json says
 
