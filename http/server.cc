@@ -1,4 +1,4 @@
-#include "workloads/inference/http/server.h"
+#include "http/server.h"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,9 @@
 
 #include "core/log.h"
 #include "core/resources.h"
-#include "workloads/inference/http/connection.h"
-#include "workloads/inference/protocol/signature.h"
+#include "http/connection.h"
 
-namespace corun::inference {
+namespace corun::http {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -30,7 +29,7 @@ constexpr int kBacklog = 4096;
 /// One thread and its connections.
 class Worker {
  public:
-  Worker(const HttpOptions& options, const HttpHandler& handler, HttpMetrics& metrics)
+  Worker(const Options& options, const Handler& handler, Metrics& metrics)
       : scratch_(kScratchBytes),
         place_{context_, options, handler, metrics, scratch_},
         guard_(context_.get_executor()),
@@ -89,8 +88,16 @@ class Worker {
 
 }  // namespace
 
-struct HttpServer::Threads {
-  Threads(const HttpOptions& given, const HttpHandler& handler, HttpMetrics& counts)
+Response plain_refusal(int status, std::string_view text) {
+  Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::string(text) + "\n";
+  return response;
+}
+
+struct Server::Threads {
+  Threads(const Options& given, const Handler& handler, Metrics& counts)
       : options(given), metrics(counts) {
     for (int i = 0; i < std::max(options.threads, 1); ++i) {
       workers.push_back(std::make_unique<Worker>(options, handler, metrics));
@@ -114,7 +121,7 @@ struct HttpServer::Threads {
     if (error) {
       return failed(
           fmt::format("cannot listen on {}:{}: {}", options.address, options.port, error.message()),
-          "choose another --port");
+          fmt::format("choose another {}", options.port_option));
     }
     port = acceptor->local_endpoint(error).port();
     return {};
@@ -148,18 +155,16 @@ struct HttpServer::Threads {
     });
   }
   void turn_away(Socket socket) {
-    HttpResponse response;
-    response.status = 503;
-    response.body =
-        error_body(fmt::format("{} connections are open already", options.max_connections));
+    const Response response = options.refusal(
+        503, fmt::format("{} connections are open already", options.max_connections));
     metrics.responses[5].fetch_add(1, std::memory_order_relaxed);
     error_code ignored;
     socket.non_blocking(true, ignored);
     socket.write_some(asio::buffer(head_of(response, false) + response.body), ignored);
   }
 
-  const HttpOptions options;
-  HttpMetrics& metrics;
+  const Options options;
+  Metrics& metrics;
   std::vector<std::unique_ptr<Worker>> workers;
   // Of the first worker's thread once it runs:
   std::optional<tcp::acceptor> acceptor;
@@ -170,24 +175,23 @@ struct HttpServer::Threads {
   bool stopped = false;
 };
 
-HttpServer::HttpServer(std::unique_ptr<Threads> threads) : threads_(std::move(threads)) {}
+Server::Server(std::unique_ptr<Threads> threads) : threads_(std::move(threads)) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& options,
-                                                      const HttpHandler& handler,
-                                                      HttpMetrics& metrics) {
+Result<std::unique_ptr<Server>> Server::start(const Options& options, const Handler& handler,
+                                              Metrics& metrics) {
   allow_many_descriptors();
   auto threads = std::make_unique<Threads>(options, handler, metrics);
   CORUN_TRY(threads->listen());
   threads->accept();
   for (const auto& worker : threads->workers) worker->start();
-  return std::unique_ptr<HttpServer>(new HttpServer(std::move(threads)));
+  return std::unique_ptr<Server>(new Server(std::move(threads)));
 }
 
-HttpServer::~HttpServer() { stop(Nanos(0)); }
+Server::~Server() { stop(Nanos(0)); }
 
-uint16_t HttpServer::port() const { return threads_->port; }
+uint16_t Server::port() const { return threads_->port; }
 
-void HttpServer::stop(Nanos grace) {
+void Server::stop(Nanos grace) {
   if (std::exchange(threads_->stopped, true)) return;
   asio::post(threads_->workers.front()->context(), [threads = threads_.get()] {
     error_code ignored;
@@ -198,4 +202,4 @@ void HttpServer::stop(Nanos grace) {
   for (const auto& worker : threads_->workers) worker->join();
 }
 
-}  // namespace corun::inference
+}  // namespace corun::http

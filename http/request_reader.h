@@ -6,9 +6,9 @@
 #include <string_view>
 #include <variant>
 
-#include "workloads/inference/http/message.h"
+#include "http/message.h"
 
-namespace corun::inference {
+namespace corun::http {
 
 struct RequestLimits {
   size_t header_bytes = size_t{16} << 10;
@@ -41,7 +41,7 @@ class RequestReader {
   /// kept for it. After a BadRequest nothing more may be added.
   News add(std::string_view bytes);
   /// The complete request; then call add({}) for what is kept.
-  HttpRequest take();
+  Request take();
   /// Whether bytes beyond the complete request are kept.
   bool keeps() const { return !kept_.empty(); }
 
@@ -55,4 +55,4 @@ class RequestReader {
   bool continued_ = false;
 };
 
-}  // namespace corun::inference
+}  // namespace corun::http

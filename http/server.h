@@ -17,13 +17,18 @@
 
 #include "core/clock.h"
 #include "core/result.h"
-#include "workloads/inference/http/exchange.h"
-#include "workloads/inference/http/request_reader.h"
-#include "workloads/inference/serving/metrics.h"
+#include "http/exchange.h"
+#include "http/metrics.h"
+#include "http/request_reader.h"
 
-namespace corun::inference {
+namespace corun::http {
 
-struct HttpOptions {
+/// The answer to a request that the handler does not get to see.
+using Refusal = Response (*)(int status, std::string_view text);
+/// The text alone.
+Response plain_refusal(int status, std::string_view text);
+
+struct Options {
   std::string address = "127.0.0.1";
   uint16_t port = 8000;  ///< 0: any free one
   int threads = 2;
@@ -32,17 +37,18 @@ struct HttpOptions {
   Nanos idle_timeout = std::chrono::minutes(10);     ///< between two requests
   Nanos request_timeout = std::chrono::seconds(30);  ///< from a request's first byte to its last
   Nanos write_timeout = std::chrono::seconds(30);    ///< for a client that reads nothing
+  Refusal refusal = plain_refusal;
+  std::string_view port_option = "--port";  ///< what to change when the port is taken
 };
 
-class HttpServer {
+class Server {
  public:
   /// Listens, and serves from then on. `handler` and `metrics` outlive the server.
   /// Errors: usage for an address that is none; failed for one that is taken.
-  static Result<std::unique_ptr<HttpServer>> start(const HttpOptions& options,
-                                                   const HttpHandler& handler,
-                                                   HttpMetrics& metrics);
+  static Result<std::unique_ptr<Server>> start(const Options& options, const Handler& handler,
+                                               Metrics& metrics);
   /// Stops without grace.
-  ~HttpServer();
+  ~Server();
 
   uint16_t port() const;
   /// Accepts nothing more, lets answers that are on their way go out for at most `grace`, closes
@@ -51,8 +57,8 @@ class HttpServer {
 
  private:
   struct Threads;
-  explicit HttpServer(std::unique_ptr<Threads> threads);
+  explicit Server(std::unique_ptr<Threads> threads);
   std::unique_ptr<Threads> threads_;
 };
 
-}  // namespace corun::inference
+}  // namespace corun::http

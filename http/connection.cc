@@ -1,4 +1,4 @@
-#include "workloads/inference/http/connection.h"
+#include "http/connection.h"
 
 #include <sys/socket.h>
 
@@ -6,9 +6,7 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 
-#include "workloads/inference/protocol/signature.h"
-
-namespace corun::inference {
+namespace corun::http {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -26,9 +24,9 @@ constexpr size_t kPieces = 16;
 }  // namespace
 
 /// The handler's end. It may outlive the connection's interest in it.
-class Connection::Request final : public Exchange, public std::enable_shared_from_this<Request> {
+class Connection::Pending final : public Exchange, public std::enable_shared_from_this<Pending> {
  public:
-  explicit Request(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  explicit Pending(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   bool gone() const override { return gone_.load(std::memory_order_relaxed); }
   void leave() { gone_.store(true, std::memory_order_relaxed); }
@@ -36,7 +34,7 @@ class Connection::Request final : public Exchange, public std::enable_shared_fro
   void post(std::function<void()> task) override {
     asio::post(connection_->place_.context, std::move(task));
   }
-  void answer(HttpResponse response) override {
+  void answer(Response response) override {
     if (current()) connection_->answer(std::move(response));
   }
   void begin_stream(std::string_view content_type) override {
@@ -48,6 +46,7 @@ class Connection::Request final : public Exchange, public std::enable_shared_fro
   void end_stream() override {
     if (current()) connection_->end_stream();
   }
+  size_t unsent() const override { return current() ? connection_->out_bytes_ : 0; }
 
  private:
   bool current() const { return connection_->request_.get() == this; }
@@ -142,20 +141,18 @@ void Connection::take_news(const RequestReader::News& news) {
 }
 
 void Connection::handle() {
-  HttpRequest request = reader_->take();
+  Request request = reader_->take();
   keep_alive_ = request.keep_alive && !finishing_;
   chunks_ = request.chunks;
   set_state(State::kHandling, std::nullopt);
-  request_ = std::make_shared<Request>(shared_from_this());
+  request_ = std::make_shared<Pending>(shared_from_this());
   watch();
   const std::shared_ptr<Exchange> exchange = request_;  // an answer at once clears request_
   place_.handler(std::move(request), exchange);
 }
 
 void Connection::refuse(int status, std::string_view text) {
-  HttpResponse response;
-  response.status = status;
-  response.body = error_body(text);
+  Response response = place_.options.refusal(status, text);
   keep_alive_ = false;
   place_.metrics.responses[status / 100].fetch_add(1, std::memory_order_relaxed);
   send(head_of(response, false));
@@ -174,13 +171,13 @@ void Connection::look_for_leaving() {
   if (n <= 0) close();
 }
 
-void Connection::answer(HttpResponse response) {
+void Connection::answer(Response response) {
   request_.reset();
   if (finishing_) keep_alive_ = false;
   place_.metrics.responses[response.status / 100].fetch_add(1, std::memory_order_relaxed);
   set_state(State::kWriting, place_.options.write_timeout);
   send(head_of(response, keep_alive_));
-  if (!response.body.empty()) send(std::move(response.body));
+  if (!response.body.empty() && !response.without_body) send(std::move(response.body));
   flush();
 }
 
@@ -300,4 +297,4 @@ void Connection::finish() {
   if (between || state_ == State::kLingering) close();
 }
 
-}  // namespace corun::inference
+}  // namespace corun::http

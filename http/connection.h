@@ -7,18 +7,18 @@
 #include <optional>
 #include <span>
 
-#include "workloads/inference/http/server.h"
+#include "http/server.h"
 
-namespace corun::inference {
+namespace corun::http {
 
 using Socket = boost::asio::ip::tcp::socket;
 
 /// What the connections of one thread share.
 struct ConnectionPlace {
   boost::asio::io_context& context;
-  const HttpOptions& options;
-  const HttpHandler& handler;
-  HttpMetrics& metrics;
+  const Options& options;
+  const Handler& handler;
+  Metrics& metrics;
   std::span<char> scratch;  ///< for one read at a time
 };
 
@@ -38,7 +38,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
  private:
   enum class State { kIdle, kReading, kHandling, kWriting, kStreaming, kLingering, kClosed };
-  class Request;
+  class Pending;
 
   void watch();
   void on_readable();
@@ -58,8 +58,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void linger();
   void set_state(State state, std::optional<Nanos> limit);
 
-  // What a Request calls, for the current one.
-  void answer(HttpResponse response);
+  // What a Pending calls, for the current one.
+  void answer(Response response);
   void begin_stream(std::string_view content_type);
   void stream(std::string_view data);
   void end_stream();
@@ -67,7 +67,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   Socket socket_;
   const ConnectionPlace& place_;
   std::unique_ptr<RequestReader> reader_;  ///< while not idle
-  std::shared_ptr<Request> request_;       ///< while handling or streaming
+  std::shared_ptr<Pending> request_;       ///< while handling or streaming
   std::deque<std::string> out_;            ///< not yet written
   size_t out_bytes_ = 0;
   size_t out_offset_ = 0;  ///< of out_.front(), already written
@@ -80,4 +80,4 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool finishing_ = false;
 };
 
-}  // namespace corun::inference
+}  // namespace corun::http

@@ -1,7 +1,7 @@
 // Who waits for an answer.
 #pragma once
 
-namespace corun::inference {
+namespace corun::http {
 
 class Client {
  public:
@@ -10,4 +10,4 @@ class Client {
   virtual bool gone() const = 0;
 };
 
-}  // namespace corun::inference
+}  // namespace corun::http

@@ -1,14 +1,14 @@
-#include "workloads/inference/http/request_reader.h"
+#include "http/request_reader.h"
 
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
 #include "core/check.h"
 
-namespace corun::inference {
+namespace corun::http {
 
 namespace beast = boost::beast;
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 
 struct RequestReader::Parser {
   explicit Parser(const RequestLimits& limits) {
@@ -16,7 +16,7 @@ struct RequestReader::Parser {
     parser.body_limit(limits.body_bytes);
     parser.eager(true);
   }
-  http::request_parser<http::string_body> parser;
+  beast_http::request_parser<beast_http::string_body> parser;
 };
 
 namespace {
@@ -27,13 +27,14 @@ namespace {
 constexpr size_t kLeastOfLastChunk = 5;
 
 BadRequest bad_request(const beast::error_code& error, const RequestLimits& limits) {
-  if (error == http::error::body_limit) {
+  if (error == beast_http::error::body_limit) {
     return {413, "the body is larger than " + std::to_string(limits.body_bytes) + " bytes"};
   }
-  if (error == http::error::header_limit) {
+  if (error == beast_http::error::header_limit) {
     return {431, "the header is larger than " + std::to_string(limits.header_bytes) + " bytes"};
   }
-  if (error == http::error::bad_version) return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+  if (error == beast_http::error::bad_version)
+    return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
   return {400, "no HTTP request: " + error.message()};
 }
 
@@ -62,29 +63,29 @@ RequestReader::News RequestReader::parse(std::string_view bytes) {
     beast::error_code error;
     const size_t used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
     bytes.remove_prefix(used);
-    if (error == http::error::need_more) break;
+    if (error == beast_http::error::need_more) break;
     if (error) return bad_request(error, limits_);
   }
   kept_ = bytes;
   if (parser.is_done()) return State::kComplete;
   if (parser.is_header_done() && !continued_ &&
-      beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      beast::iequals(parser.get()[beast_http::field::expect], "100-continue")) {
     continued_ = true;
     return State::kWantsContinue;
   }
   return State::kPartial;
 }
 
-HttpRequest RequestReader::take() {
+Request RequestReader::take() {
   CORUN_CHECK(parser_ && parser_->parser.is_done(), "a whole request is here");
-  http::request<http::string_body> message = parser_->parser.release();
+  beast_http::request<beast_http::string_body> message = parser_->parser.release();
   parser_.reset();
   continued_ = false;
-  HttpRequest request;
+  Request request;
   request.method = text_of(message.method_string());
   request.target = text_of(message.target());
-  if (const auto field = message.find("Inference-Header-Content-Length"); field != message.end()) {
-    request.json_length = text_of(field->value());
+  for (const auto& field : message) {
+    request.headers.emplace_back(text_of(field.name_string()), text_of(field.value()));
   }
   request.keep_alive = message.keep_alive();
   request.chunks = message.version() >= 11;
@@ -92,4 +93,4 @@ HttpRequest RequestReader::take() {
   return request;
 }
 
-}  // namespace corun::inference
+}  // namespace corun::http

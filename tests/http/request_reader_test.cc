@@ -1,8 +1,8 @@
-#include "workloads/inference/http/request_reader.h"
+#include "http/request_reader.h"
 
 #include <gtest/gtest.h>
 
-namespace corun::inference {
+namespace corun::http {
 namespace {
 
 using State = RequestReader::State;
@@ -23,11 +23,13 @@ TEST(RequestReader, AnyCutGivesTheSameRequest) {
     if (cut < kPost.size()) {
       ASSERT_EQ(reader.add(kPost.substr(cut)), RequestReader::News(State::kComplete)) << cut;
     }
-    const HttpRequest request = reader.take();
+    const Request request = reader.take();
     EXPECT_EQ(request.method, "POST");
     EXPECT_EQ(request.target, "/v2/models/m/infer?x");
     EXPECT_EQ(request.body, "{}abc");
-    EXPECT_EQ(request.json_length, "2");
+    EXPECT_EQ(request.header("Inference-Header-Content-Length"), "2");
+    EXPECT_EQ(request.header("HOST"), "h");
+    EXPECT_EQ(request.header("Origin"), std::nullopt);
     EXPECT_TRUE(request.keep_alive && request.chunks);
     EXPECT_FALSE(reader.keeps());
   }
@@ -40,7 +42,7 @@ TEST(RequestReader, BytesOfTheNextRequestAreKeptForIt) {
   EXPECT_EQ(reader.take().target, "/a");
   EXPECT_TRUE(reader.keeps());
   ASSERT_EQ(reader.add({}), RequestReader::News(State::kComplete));
-  const HttpRequest second = reader.take();
+  const Request second = reader.take();
   EXPECT_EQ(second.target, "/b");
   EXPECT_FALSE(second.keep_alive);
   EXPECT_EQ(reader.add({}), RequestReader::News(State::kPartial));
@@ -107,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 TEST(Message, AnAnswersHead) {
-  HttpResponse response;
+  Response response;
   response.status = 429;
   response.body = "{}";
   response.headers.emplace_back("Retry-After", "3");
@@ -122,4 +124,4 @@ TEST(Message, APieceOfAStream) {
 }
 
 }  // namespace
-}  // namespace corun::inference
+}  // namespace corun::http
