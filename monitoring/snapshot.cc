@@ -17,7 +17,7 @@ class Reader;
 template <typename Io>
 void fields(Io& io, Figure& v);
 template <typename Io>
-void fields(Io& io, Collector& v) {
+void fields(Io& io, CollectorState& v) {
   io("hz", v.hz), io("cpu_ratio", v.cpu_ratio), io("last_success", v.last_success);
   io("errors", v.errors);
 }

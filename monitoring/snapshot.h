@@ -26,12 +26,12 @@ struct Figure {
 };
 using Figures = std::map<std::string, Figure>;  ///< by name: docs/control-api.md lists them
 
-struct Collector {
+struct CollectorState {
   double hz = 10;
   std::optional<double> cpu_ratio{};  ///< processor seconds a second of the collecting process
   double last_success = 0;            ///< end of the last cycle without an error
   std::vector<std::string> errors{};  ///< of the last cycle
-  bool operator==(const Collector&) const = default;
+  bool operator==(const CollectorState&) const = default;
 };
 
 struct Node {
@@ -39,7 +39,7 @@ struct Node {
   std::string version{};  ///< of corun
   std::string driver{};   ///< "580.159.04"; "" without one
   bool simulated = false;
-  Collector collector{};
+  CollectorState collector{};
   bool operator==(const Node&) const = default;
 };
 
