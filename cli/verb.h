@@ -45,5 +45,6 @@ extern const Verb kSetVerb;
 extern const Verb kSettingsVerb;
 extern const Verb kParkVerb;
 extern const Verb kResumeVerb;
+extern const Verb kServeVerb;
 
 }  // namespace corun::cli
