@@ -30,8 +30,10 @@ using monitoring::ViewState;
 constexpr char kTopHelp[] =
     "Usage: corun top [--once | --json] [options]\n"
     "\n"
-    "Shows GPUs, workloads (class, share, waits, p99, memory, the last seconds of time slices) and\n"
-    "processes with their containers and pods, and goes on doing so. It changes nothing; key k asks\n"
+    "Shows GPUs, workloads (class, share, waits, p99, memory, the last seconds of time slices) "
+    "and\n"
+    "processes with their containers and pods, and goes on doing so. It changes nothing; key k "
+    "asks\n"
     "before it sends a signal. Keys: ? lists them.\n"
     "\n"
     "  --once         prints one frame as text, after a second of watching\n"
@@ -222,7 +224,8 @@ Result<ExitCode> run_top(std::span<const std::string> arguments, Console& consol
   CORUN_ASSIGN(const TopOptions options, top_options(arguments));
   CORUN_ASSIGN(const NodeChoice choice, parse_node_choice(options.node));
   CORUN_ASSIGN(const Node node, Node::open(choice));
-  CORUN_ASSIGN(const auto nvml, gpu::Nvml::load());
+  std::shared_ptr<const gpu::Nvml> nvml;
+  CORUN_ASSIGN(nvml, gpu::Nvml::load());
   monitoring::CollectorOptions collecting;
   collecting.version = kVersion;
   collecting.find_daemon = [](const GpuInfo& gpu) -> std::optional<std::filesystem::path> {

@@ -46,5 +46,6 @@ extern const Verb kSettingsVerb;
 extern const Verb kParkVerb;
 extern const Verb kResumeVerb;
 extern const Verb kServeVerb;
+extern const Verb kTopVerb;
 
 }  // namespace corun::cli

@@ -20,7 +20,8 @@ std::vector<Line> body(const Snapshot& snapshot, const SliceTape& tape, const Vi
   };
   const bool brief = snapshot.gpus.size() * 6 > rows;
   for (const Gpu& gpu : snapshot.gpus) put(gpu_lines(gpu, columns, brief));
-  if (snapshot.gpus.empty()) lines.push_back(Line().add("No GPU is seen on this node.", Ink::kWarn));
+  if (snapshot.gpus.empty())
+    lines.push_back(Line().add("No GPU is seen on this node.", Ink::kWarn));
   if (!snapshot.workloads.empty()) {
     lines.emplace_back();
     auto workloads = workload_lines(snapshot, tape, view, columns);
@@ -97,7 +98,7 @@ std::vector<Line> help_lines() {
       {"up, down", "choose a process (also Page Up, Page Down, Home, End)"},
       {"k", "send SIGTERM to the chosen process; asks before"},
       {"s, left, right", "sort by memory, gpu, wait, name, user, pid"},
-      {"/", "filter by any word: command, user, container, pod, workload; Esc clears it"},
+      {"/", "filter by command, user, container, pod or workload; Esc: all"},
       {"t", "processes below their containers and workloads, or flat"},
       {"space", "stand still, or go on"},
       {"?", "this text; any key leaves it"},

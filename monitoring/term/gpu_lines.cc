@@ -29,9 +29,7 @@ std::optional<double> memory_share(const Gpu& gpu) {
   return static_cast<double>(*gpu.memory_used_bytes) / static_cast<double>(gpu.memory_bytes);
 }
 
-Ink heat(std::optional<double> share) {
-  return share.value_or(0) > 0.95 ? Ink::kWarn : Ink::kGood;
-}
+Ink heat(std::optional<double> share) { return share.value_or(0) > 0.95 ? Ink::kWarn : Ink::kGood; }
 
 void add_bar(Line& line, std::string_view name, std::optional<double> share, size_t columns) {
   line.add(name, Ink::kDim).add(" ▕", Ink::kDim);
@@ -70,14 +68,15 @@ Line trouble_line(const Gpu& gpu) {
 }  // namespace
 
 std::vector<Line> gpu_lines(const Gpu& gpu, size_t columns, bool brief) {
-  constexpr size_t kLeft = 34, kRight = 24, kFrame = 6;
-  const size_t wide = std::clamp<size_t>(columns, kLeft + kRight + kFrame + 4, 140);
-  const size_t bars = wide - kLeft - kRight - kFrame;
+  constexpr size_t kRight = 24, kFrame = 6, kLeast = 68, kMost = 140;
+  const size_t left = columns >= 100 ? 46 : 34;
+  const size_t wide = std::clamp<size_t>(columns, kLeast, kMost);
+  const size_t bars = wide - left - kRight - kFrame;
   std::vector<Line> lines(brief ? 1 : 2);
   Line& first = lines[0];
   first.add(fmt::format("GPU {} ", gpu.index), Ink::kBold);
-  first.cell(gpu.name, 17, Ink::kBold).add(" ").cell(gpu.mode, 10, Ink::kInfo);
-  first.fill(kLeft);
+  first.cell(gpu.name, left - 17, Ink::kBold).add(" ").cell(gpu.mode, 10, Ink::kInfo);
+  first.fill(left);
   add_bar(first, "USE", gpu.utilization, bars);
   first.right(percent(gpu.utilization), 6);
   if (brief) {
@@ -86,7 +85,7 @@ std::vector<Line> gpu_lines(const Gpu& gpu, size_t columns, bool brief) {
   } else {
     first.right(rounded(gpu.temperature_celsius, " °C"), 7).right(power_text(gpu), 11);
     Line& second = lines[1];
-    second.add("      ").cell(governor(gpu), kLeft - 7, Ink::kDim).fill(kLeft);
+    second.add("      ").cell(governor(gpu), left - 7, Ink::kDim).fill(left);
     add_bar(second, "MEM", memory_share(gpu), bars);
     second.right(memory_text(gpu), kRight);
   }

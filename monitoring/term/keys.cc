@@ -55,12 +55,17 @@ size_t utf8_length(char lead) {
 Kind kind_of_byte(char byte) {
   switch (byte) {
     case '\r':
-    case '\n': return Kind::kEnter;
+    case '\n':
+      return Kind::kEnter;
     case '\x7f':
-    case '\b': return Kind::kBackspace;
-    case '\x03': return Kind::kInterrupt;
-    case '\x1a': return Kind::kSuspend;
-    default: return static_cast<unsigned char>(byte) < 0x20 ? Kind::kOther : Kind::kText;
+    case '\b':
+      return Kind::kBackspace;
+    case '\x03':
+      return Kind::kInterrupt;
+    case '\x1a':
+      return Kind::kSuspend;
+    default:
+      return static_cast<unsigned char>(byte) < 0x20 ? Kind::kOther : Kind::kText;
   }
 }
 

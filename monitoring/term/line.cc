@@ -38,10 +38,9 @@ size_t columns_of(const CodePoint& point) {
   };
   static constexpr std::array kNone{Range{0x300, 0x36f}, Range{0x200b, 0x200f},
                                     Range{0xfe00, 0xfe0f}};
-  static constexpr std::array kTwo{Range{0x1100, 0x115f}, Range{0x2e80, 0xa4cf},
-                                   Range{0xac00, 0xd7a3}, Range{0xf900, 0xfaff},
-                                   Range{0xfe30, 0xfe6f}, Range{0xff00, 0xff60},
-                                   Range{0x1f300, 0x1faff}};
+  static constexpr std::array kTwo{
+      Range{0x1100, 0x115f}, Range{0x2e80, 0xa4cf}, Range{0xac00, 0xd7a3},  Range{0xf900, 0xfaff},
+      Range{0xfe30, 0xfe6f}, Range{0xff00, 0xff60}, Range{0x1f300, 0x1faff}};
   const auto in = [&](const Range& range) {
     return point.value >= range.from && point.value <= range.to;
   };
@@ -51,13 +50,20 @@ size_t columns_of(const CodePoint& point) {
 
 std::string_view code_of(Ink ink, bool color) {
   switch (ink) {
-    case Ink::kPlain: return "";
-    case Ink::kDim: return color ? "\x1b[2m" : "";
-    case Ink::kBold: return "\x1b[1m";
-    case Ink::kGood: return color ? "\x1b[32m" : "";
-    case Ink::kWarn: return color ? "\x1b[33m" : "\x1b[1m";
-    case Ink::kBad: return color ? "\x1b[31;1m" : "\x1b[1m";
-    case Ink::kInfo: return color ? "\x1b[36m" : "";
+    case Ink::kPlain:
+      return "";
+    case Ink::kDim:
+      return color ? "\x1b[2m" : "";
+    case Ink::kBold:
+      return "\x1b[1m";
+    case Ink::kGood:
+      return color ? "\x1b[32m" : "";
+    case Ink::kWarn:
+      return color ? "\x1b[33m" : "\x1b[1m";
+    case Ink::kBad:
+      return color ? "\x1b[31;1m" : "\x1b[1m";
+    case Ink::kInfo:
+      return color ? "\x1b[36m" : "";
   }
   return "";
 }

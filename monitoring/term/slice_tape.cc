@@ -13,7 +13,7 @@ std::string lane_key(const std::string& gpu, const std::string& workload) {
 }
 
 /// Which part of a cell a block fills; null: none.
-double SliceTape::Cell::* part_of(std::string_view what) {
+double SliceTape::Cell::*part_of(std::string_view what) {
   if (what == "run" || what == "share" || what == "mixed") return &SliceTape::Cell::ran;
   if (what == "turn") return &SliceTape::Cell::turn;
   if (what == "wait") return &SliceTape::Cell::waited;
@@ -31,7 +31,7 @@ std::string_view bar_of(double share) {
 }  // namespace
 
 void SliceTape::add(const SliceBlock& block) {
-  double Cell::* part = part_of(block.what);
+  double Cell::*part = part_of(block.what);
   if (part == nullptr || block.end <= block.begin) return;
   auto& lane = lanes_[lane_key(block.gpu, block.workload)];
   const double whole = block.end - block.begin;

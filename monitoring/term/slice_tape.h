@@ -33,7 +33,7 @@ class SliceTape {
  private:
   struct Piece {
     double begin, end, seconds;
-    double Cell::* part;
+    double Cell::*part;
   };
   static constexpr size_t kMostPieces = 50'000;  ///< of a lane
 

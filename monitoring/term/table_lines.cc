@@ -48,9 +48,12 @@ std::string memory_or_nothing(std::optional<double> bytes) {
 
 Shown show_class(const Snapshot&, const Workload& workload) {
   switch (workload.service_class) {
-    case ServiceClass::kLatencyCritical: return {"critical", Ink::kInfo};
-    case ServiceClass::kNormal: return {"normal"};
-    case ServiceClass::kBestEffort: return {"best-eff", Ink::kDim};
+    case ServiceClass::kLatencyCritical:
+      return {"critical", Ink::kInfo};
+    case ServiceClass::kNormal:
+      return {"normal"};
+    case ServiceClass::kBestEffort:
+      return {"best-eff", Ink::kDim};
   }
   return {};
 }
@@ -135,9 +138,9 @@ Line process_line(const Snapshot& snapshot, const ViewState& view, const Process
   line.right(std::to_string(process.pid), 8 - 2 * std::min<size_t>(row.depth, 2)).add(" ");
   line.cell(process.user, 9).add(" ").right(std::to_string(row.gpu->index), 3);
   line.right(process.memory_bytes ? format_bytes(*process.memory_bytes) : kNothing, 10);
-  line.right(process.sm_utilization ? fmt::format("{:.0f} %", *process.sm_utilization * 100)
-                                    : kNothing,
-             6);
+  line.right(
+      process.sm_utilization ? fmt::format("{:.0f} %", *process.sm_utilization * 100) : kNothing,
+      6);
   const std::string by = process.mps            ? "MPS"
                          : process.gpu_instance ? fmt::format("MIG{}", *process.gpu_instance)
                                                 : "";
@@ -196,10 +199,9 @@ std::vector<Line> process_lines(const Snapshot& snapshot, const ViewState& view,
   std::vector<Line> lines;
   if (rows == 0) return lines;
   const std::string place = view.tree ? "" : fmt::format("{:<17}", "CONTAINER");
-  lines.push_back(heading_line(
-      fmt::format("{:>9} {:<9} {:>3}{:>10}{:>6} {:<5} {}COMMAND", "PID", "USER", "GPU", "MEMORY",
-                  "SM", "BY", place),
-      columns));
+  lines.push_back(heading_line(fmt::format("{:>9} {:<9} {:>3}{:>10}{:>6} {:<5} {}COMMAND", "PID",
+                                           "USER", "GPU", "MEMORY", "SM", "BY", place),
+                               columns));
   const std::vector<ProcessRow> all = process_rows(snapshot, view);
   const size_t first = first_row(all, view, rows - 1);
   for (size_t i = first; i < all.size() && lines.size() < rows; ++i) {
@@ -211,9 +213,9 @@ std::vector<Line> process_lines(const Snapshot& snapshot, const ViewState& view,
   }
   if (all.empty()) {
     const bool filtered = !view.filter.empty();
-    lines.push_back(Line().add(filtered ? "No process matches the filter."
-                                        : "No process has a context on these GPUs.",
-                               Ink::kDim));
+    lines.push_back(Line().add(
+        filtered ? "No process matches the filter." : "No process has a context on these GPUs.",
+        Ink::kDim));
   }
   lines.resize(std::min(lines.size(), rows));
   return lines;

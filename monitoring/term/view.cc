@@ -26,9 +26,8 @@ std::string lower(std::string_view text) {
 bool matches(const ViewState& view, std::initializer_list<std::string_view> texts) {
   if (view.filter.empty()) return true;
   const std::string wanted = lower(view.filter);
-  return std::ranges::any_of(texts, [&](std::string_view text) {
-    return lower(text).find(wanted) != std::string::npos;
-  });
+  return std::ranges::any_of(
+      texts, [&](std::string_view text) { return lower(text).find(wanted) != std::string::npos; });
 }
 
 std::string places_of(const Snapshot& snapshot, const Workload& workload) {
@@ -46,12 +45,16 @@ bool is_shown(const Snapshot& snapshot, const ViewState& view, const Process& pr
 /// Greater comes first.
 double weight_of(SortKey key, const Process& process) {
   switch (key) {
-    case SortKey::kGpu: return process.sm_utilization.value_or(-1);
+    case SortKey::kGpu:
+      return process.sm_utilization.value_or(-1);
     case SortKey::kMemory:
-    case SortKey::kWait: return static_cast<double>(process.memory_bytes.value_or(0));
-    case SortKey::kPid: return -process.pid;
+    case SortKey::kWait:
+      return static_cast<double>(process.memory_bytes.value_or(0));
+    case SortKey::kPid:
+      return -process.pid;
     case SortKey::kName:
-    case SortKey::kUser: return 0;
+    case SortKey::kUser:
+      return 0;
   }
   return 0;
 }
@@ -59,13 +62,17 @@ double weight_of(SortKey key, const Process& process) {
 double weight_of(SortKey key, const Workload& workload) {
   const auto figure = workload.figures.find("memory_bytes");
   switch (key) {
-    case SortKey::kGpu: return workload.rates.gpu_ratio.value.value_or(-1);
-    case SortKey::kWait: return workload.rates.wait_ratio.value.value_or(-1);
+    case SortKey::kGpu:
+      return workload.rates.gpu_ratio.value.value_or(-1);
+    case SortKey::kWait:
+      return workload.rates.wait_ratio.value.value_or(-1);
     case SortKey::kMemory:
       return figure == workload.figures.end() ? 0 : figure->second.value.value_or(0);
-    case SortKey::kPid: return workload.pids.empty() ? 0 : -workload.pids.front();
+    case SortKey::kPid:
+      return workload.pids.empty() ? 0 : -workload.pids.front();
     case SortKey::kName:
-    case SortKey::kUser: return 0;
+    case SortKey::kUser:
+      return 0;
   }
   return 0;
 }
@@ -116,18 +123,14 @@ void ask_about_chosen(ViewState& view, const Snapshot& snapshot) {
 }
 
 void type_filter(ViewState& view, const Key& key) {
-  switch (key.kind) {
-    case Key::Kind::kText: view.filter += key.text; break;
-    case Key::Kind::kBackspace:
-      while (!view.filter.empty() && (view.filter.back() & 0xc0) == 0x80) view.filter.pop_back();
-      if (!view.filter.empty()) view.filter.pop_back();
-      break;
-    case Key::Kind::kEscape:
-      view.filter.clear();
-      view.typing = false;
-      break;
-    case Key::Kind::kEnter: view.typing = false; break;
-    default: break;
+  if (key.kind == Key::Kind::kText) {
+    view.filter += key.text;
+  } else if (key.kind == Key::Kind::kBackspace) {
+    while (!view.filter.empty() && (view.filter.back() & 0xc0) == 0x80) view.filter.pop_back();
+    if (!view.filter.empty()) view.filter.pop_back();
+  } else if (key.kind == Key::Kind::kEscape || key.kind == Key::Kind::kEnter) {
+    if (key.kind == Key::Kind::kEscape) view.filter.clear();
+    view.typing = false;
   }
 }
 
@@ -143,15 +146,29 @@ Action answer(ViewState& view, const Key& key) {
 
 Action press_letter(ViewState& view, char letter, const Snapshot& snapshot) {
   switch (letter) {
-    case 'q': return {Action::Kind::kQuit};
-    case 's': step_sort(view, 1); break;
-    case '/': view.typing = true; break;
-    case 't': view.tree = !view.tree; break;
-    case ' ': view.paused = !view.paused; break;
+    case 'q':
+      return {Action::Kind::kQuit};
+    case 's':
+      step_sort(view, 1);
+      break;
+    case '/':
+      view.typing = true;
+      break;
+    case 't':
+      view.tree = !view.tree;
+      break;
+    case ' ':
+      view.paused = !view.paused;
+      break;
     case '?':
-    case 'h': view.help = true; break;
-    case 'k': ask_about_chosen(view, snapshot); break;
-    default: break;
+    case 'h':
+      view.help = true;
+      break;
+    case 'k':
+      ask_about_chosen(view, snapshot);
+      break;
+    default:
+      break;
   }
   return {};
 }
@@ -160,12 +177,18 @@ Action press_letter(ViewState& view, char letter, const Snapshot& snapshot) {
 
 std::string_view to_string(SortKey key) {
   switch (key) {
-    case SortKey::kMemory: return "memory";
-    case SortKey::kGpu: return "gpu";
-    case SortKey::kWait: return "wait";
-    case SortKey::kName: return "name";
-    case SortKey::kUser: return "user";
-    case SortKey::kPid: return "pid";
+    case SortKey::kMemory:
+      return "memory";
+    case SortKey::kGpu:
+      return "gpu";
+    case SortKey::kWait:
+      return "wait";
+    case SortKey::kName:
+      return "name";
+    case SortKey::kUser:
+      return "user";
+    case SortKey::kPid:
+      return "pid";
   }
   return "";
 }
@@ -185,20 +208,42 @@ Action press(ViewState& view, const Key& key, const Snapshot& snapshot) {
     return key.text == "q" ? Action{Action::Kind::kQuit} : Action{};
   }
   switch (key.kind) {
-    case Kind::kUp: step_choice(view, snapshot, -1); break;
-    case Kind::kDown: step_choice(view, snapshot, 1); break;
-    case Kind::kPageUp: step_choice(view, snapshot, -static_cast<std::ptrdiff_t>(kPageRows)); break;
-    case Kind::kPageDown: step_choice(view, snapshot, kPageRows); break;
-    case Kind::kHome: step_choice(view, snapshot, -1'000'000); break;
-    case Kind::kEnd: step_choice(view, snapshot, 1'000'000); break;
-    case Kind::kLeft: step_sort(view, -1); break;
-    case Kind::kRight: step_sort(view, 1); break;
+    case Kind::kUp:
+      step_choice(view, snapshot, -1);
+      break;
+    case Kind::kDown:
+      step_choice(view, snapshot, 1);
+      break;
+    case Kind::kPageUp:
+      step_choice(view, snapshot, -static_cast<std::ptrdiff_t>(kPageRows));
+      break;
+    case Kind::kPageDown:
+      step_choice(view, snapshot, kPageRows);
+      break;
+    case Kind::kHome:
+      step_choice(view, snapshot, -1'000'000);
+      break;
+    case Kind::kEnd:
+      step_choice(view, snapshot, 1'000'000);
+      break;
+    case Kind::kLeft:
+      step_sort(view, -1);
+      break;
+    case Kind::kRight:
+      step_sort(view, 1);
+      break;
     case Kind::kEscape:
       view.filter.clear();
       view.chosen = 0;
       break;
-    case Kind::kText: return press_letter(view, key.text[0], snapshot);
-    default: break;
+    case Kind::kText:
+      return press_letter(view, key.text[0], snapshot);
+    case Kind::kEnter:
+    case Kind::kBackspace:
+    case Kind::kInterrupt:
+    case Kind::kSuspend:
+    case Kind::kOther:
+      break;
   }
   return {};
 }

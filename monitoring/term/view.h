@@ -45,7 +45,8 @@ struct Action {
 /// What pressing `key` does.
 Action press(ViewState& view, const Key& key, const Snapshot& snapshot);
 
-/// A row of the table of processes: a heading of a container or workload (no process), or a process.
+/// A row of the table of processes: a heading of a container or workload (no process), or a
+/// process.
 struct ProcessRow {
   size_t depth = 0;
   std::string heading{};
