@@ -111,7 +111,7 @@ std::vector<Line> help_lines() {
            {"GPU", "GPU seconds a second; ~ before it: estimated, not measured"},
            {"WAIT", "part of the time that closed gates and turns took from it"},
            {"P99", "of the latest bursts; ! before it: above its target"},
-           {"SLICES", "the last 3 s: height ran, · waited, ░ parked in host memory"}}) {
+           {"SLICES", "3 s until a second ago: height ran, · waited, ░ parked"}}) {
     lines.push_back(Line().cell(name, 16, Ink::kInfo).add(what));
   }
   return lines;

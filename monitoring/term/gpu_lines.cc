@@ -58,9 +58,10 @@ Line trouble_line(const Gpu& gpu) {
   Line line;
   if (gpu.error) line.add("  ! " + *gpu.error, Ink::kBad);
   if (gpu.last_xid) line.add(fmt::format("  ! XID {}", gpu.last_xid->xid), Ink::kBad);
-  if (!gpu.throttle_reasons.empty()) {
-    line.add(fmt::format("  ! clocks lowered: {}", fmt::join(gpu.throttle_reasons, ", ")),
-             Ink::kWarn);
+  std::vector<std::string> reasons = gpu.throttle_reasons;
+  std::erase(reasons, "gpu-idle");  // a GPU without work is not in trouble
+  if (!reasons.empty()) {
+    line.add(fmt::format("  ! clocks lowered: {}", fmt::join(reasons, ", ")), Ink::kWarn);
   }
   return line;
 }

@@ -13,6 +13,8 @@ namespace {
 
 constexpr char kNothing[] = "-";
 constexpr double kStripSeconds = 3;
+/// A long run is told in parts of a second: later than this is not known yet.
+constexpr double kStripLag = 1;
 constexpr size_t kLeastStrip = 14;
 constexpr size_t kMostStrip = 60;
 
@@ -176,7 +178,7 @@ std::vector<Line> workload_lines(const Snapshot& snapshot, const SliceTape& tape
                           : fmt::format("{:<{}} ", column.head, column.width);
   }
   std::vector<Line> lines{heading_line(heads + "SLICES", columns)};
-  const double to = snapshot.at;
+  const double to = snapshot.at - kStripLag;
   for (const Workload* workload : workload_rows(snapshot, view)) {
     Line line;
     for (const Column& column : chosen) {

@@ -96,12 +96,15 @@ Size Terminal::size() const {
 }
 
 void Terminal::show(const std::vector<Line>& lines, bool color) const {
+  const size_t columns = size().columns;
   std::string out = "\x1b[?2026h\x1b[H";
   for (size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) out += "\r\n";
-    out += lines[i].ansi(color) + "\x1b[K";
+    out += lines[i].ansi(color);
+    // After a full line the cursor still stands on its last column, which this would erase.
+    if (lines[i].width() < columns) out += "\x1b[K";
   }
-  write_all(out + "\x1b[J\x1b[?2026l");
+  write_all(out + "\x1b[?2026l");
 }
 
 std::vector<Key> Terminal::keys(Instant deadline, int other_fd) {

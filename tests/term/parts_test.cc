@@ -80,7 +80,7 @@ TEST(TermKeys, WhateverBytesComeAllAreTaken) {
 
 TEST(TermTape, CellsHoldSharesOfTheirTime) {
   const auto cells =
-      sample_tape().cells("GPU-5f1c8a32", "1001/train", 1'789'999'997, 1'790'000'000, 3);
+      sample_tape().cells("GPU-5f1c8a32", "1001/train", 1'789'999'996, 1'789'999'999, 3);
   ASSERT_EQ(cells.size(), 3u);
   EXPECT_NEAR(cells[0].ran + cells[0].waited, 0.808, 0.001);
   EXPECT_GT(cells[2].waited, cells[0].waited);

@@ -7,6 +7,7 @@ namespace corun::monitoring {
 namespace {
 
 constexpr double kAt = 1'790'000'000;
+constexpr double kTapeEnd = kAt - 1;
 constexpr char kH200[] = "GPU-5f1c8a32";
 
 Figure measured(double value) { return {value, client::Label::kMeasured}; }
@@ -113,7 +114,7 @@ Snapshot sample_snapshot() {
 SliceTape sample_tape() {
   SliceTape tape(5);
   const auto add = [&](const char* workload, double begin, double end, const char* what) {
-    tape.add({kH200, workload, kAt - 3 + begin, kAt - 3 + end, what, end - begin,
+    tape.add({kH200, workload, kTapeEnd - 3 + begin, kTapeEnd - 3 + end, what, end - begin,
               client::Label::kMeasured});
   };
   for (int i = 0; i < 30; ++i) {

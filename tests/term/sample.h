@@ -8,7 +8,7 @@
 namespace corun::monitoring {
 
 Snapshot sample_snapshot();
-/// The three seconds before the snapshot.
+/// Three seconds of slices that end one second before the snapshot.
 SliceTape sample_tape();
 
 }  // namespace corun::monitoring

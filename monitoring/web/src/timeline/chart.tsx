@@ -46,7 +46,7 @@ function useController(gpu: string, seconds: number) {
   const draw = useRef(() => {});
   const controller = useMemo(() => new ChartController({
     gpu, now: () => serverNow(store.state, performance.now()),
-    lag: () => 0.7 * Math.max(1, store.state.snapshot?.replay?.speed ?? 1),
+    lag: () => 1.2 * Math.max(1, store.state.snapshot?.replay?.speed ?? 1),
     lanes: () => workloadsOf(store.state.snapshot, gpu).map((one) =>
       emptyLane(one.workload, one.name, one.class, one.rates['gpu_ratio']?.label ?? 'measured')),
     recent: (since) => feed.since(since), draw: () => draw.current(), changed: () => again(),

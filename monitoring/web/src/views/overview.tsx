@@ -56,6 +56,8 @@ function Card({ gpu }: { gpu: Gpu }) {
   const { store } = usePage();
   const workloads = workloadsOf(snapshot, gpu.uuid);
   const busy = gpu.utilization;
+  // A GPU without work lowers its clocks: that is nothing to warn of.
+  const throttled = gpu.throttle_reasons.filter((reason) => reason !== 'gpu-idle');
   return <article class={`card${gpu.error ? ' broken' : ''}`} aria-label={`GPU ${gpu.index}`}>
     <header>
       <h2><button type="button" class="title" aria-pressed={chosen === gpu.uuid}
@@ -81,10 +83,10 @@ function Card({ gpu }: { gpu: Gpu }) {
       <Fact name="Tensor" value={percent(gpu.tensor_active)} />
     </dl>
     <p class="flags">
-      {gpu.throttle_reasons.map((reason) =>
+      {throttled.map((reason) =>
         <Badge key={reason} tone="warn" title="Why the clocks are lower than they could be">{reason}</Badge>)}
       {gpu.last_xid && <Badge tone="bad">XID {gpu.last_xid.xid} at {clock(gpu.last_xid.at)}</Badge>}
-      {gpu.throttle_reasons.length === 0 && !gpu.last_xid && !gpu.error &&
+      {throttled.length === 0 && !gpu.last_xid && !gpu.error &&
         <Badge tone="good">no throttling, no errors</Badge>}
     </p>
   </article>;
