@@ -87,3 +87,9 @@ export function parseBytes(text: string): number | null {
   const power = ' kmgt'.indexOf((match[2] || ' ').toLowerCase());
   return Math.round(Number(match[1]) * (match[3] ? 1024 : 1000) ** power);
 }
+
+/** A decision as [what changed, why]; a reason may begin with the change itself. */
+export function decision({ change, why }: { change: string; why: string }): [string, string] {
+  const repeats = why.startsWith(`${change}:`);
+  return [change, repeats ? why.slice(change.length + 1).trim() : why];
+}

@@ -1,6 +1,6 @@
 // What stands under the pointer, or at the cursor of the keyboard: what, when, how long, and why.
 import type { Workload } from '../api/contract';
-import { clock, duration, percent } from '../format';
+import { clock, decision, duration, percent } from '../format';
 import type { ChartController } from './controller';
 import { blocksAt, laneTop } from './paint';
 import { span } from './scale';
@@ -50,8 +50,8 @@ export function Tooltip({ cursor, controller, workloads }: {
         {block.share < 0.999 && <> ({percent(block.share)} of it)</>}
         <span class="muted"> from {clock(block.begin + set.base, 4)}</span>
       </p>)}
-      {fresh && known.reasons.slice(0, 2).map((reason) =>
-        <p class="why" key={reason.change}>{reason.change}: {reason.why}</p>)}
+      {fresh && known.reasons.slice(0, 2).map(decision).map(([what, why]) =>
+        <p class="why" key={what}>{what}: {why}</p>)}
     </div>
   </>;
 }

@@ -40,8 +40,8 @@ export function Events() {
       <option value="info">All</option><option value="warning">Warnings and errors</option>
       <option value="error">Errors</option>
     </select>
-    <input type="search" aria-label="Word to look for" value={word}
-      onInput={(event) => setWord(event.currentTarget.value)} />
+    <label>with the word <input type="search" value={word}
+      onInput={(event) => setWord(event.currentTarget.value)} /></label>
   </span>}>
     <p class="hint" role="status">{found.length} of {events.length} events</p>
     <EventList events={found.slice(-shown).reverse()} />

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Workload } from '../api/contract';
 import { colourVar } from '../ui/context';
 import { Source, Swatch } from '../ui/parts';
-import { bytes, count, digits, duration, micros, percent, rate } from '../format';
+import { bytes, count, decision, digits, duration, micros, percent, rate } from '../format';
 import { Levers } from './levers';
 
 /** A figure of the control API, by the unit at the end of its name. */
@@ -59,8 +59,8 @@ export function WorkloadDialog({ workload, close }: { workload: Workload; close:
       </header>
       <section><h3>Why it gets what it gets</h3>
         <ul class="reasons">
-          {workload.reasons.map((reason) =>
-            <li key={reason.change}><b>{reason.change}</b> {reason.why}</li>)}
+          {workload.reasons.map(decision).map(([what, why]) =>
+            <li key={what}><b>{what}</b> {why}</li>)}
           {workload.reasons.length === 0 && <li class="muted">No decision about it so far.</li>}
         </ul></section>
       <section><h3>Change it</h3><Levers workload={workload} /></section>

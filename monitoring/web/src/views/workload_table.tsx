@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { Workload } from '../api/contract';
 import { colourVar, useAppState } from '../ui/context';
 import { Badge, CLASS_TONE, Meter, STATE_TONE, Spark, Swatch, Value } from '../ui/parts';
-import { DASH, bytes, micros, percent } from '../format';
+import { DASH, bytes, decision, micros, percent } from '../format';
 import { WorkloadDialog } from './workload_dialog';
 
 const figure = (workload: Workload, name: string) => workload.figures[name];
@@ -39,7 +39,7 @@ function Row({ workload, brief, open }:
   const ratio = workload.rates['gpu_ratio'];
   const memory = figure(workload, 'memory_bytes');
   const limit = workload.memory_limit_bytes;
-  const last = workload.reasons.at(-1);
+  const first = workload.reasons[0] && decision(workload.reasons[0]);
   return <tr>
     <th scope="row" data-name="Workload"><button type="button" class="open" onClick={open}>
       <Swatch colour={colourVar(workload.gpu, workload.workload)} />{workload.name}</button>
@@ -61,8 +61,8 @@ function Row({ workload, brief, open }:
       {limit !== null && <Meter value={(memory?.value ?? 0) / limit} label={`${workload.name}: memory of its limit`}
         tone={(memory?.value ?? 0) > 0.95 * limit ? 'bad' : 'info'} />}</td>
     {!brief && <td data-name="Where"><Place workload={workload} /></td>}
-    {!brief && <td data-name="Last decision" class="why">
-      {last ? <><b>{last.change}</b> {last.why}</> : DASH}</td>}
+    {!brief && <td data-name="Decision" class="why">
+      {first ? <><b>{first[0]}</b> {first[1]}</> : DASH}</td>}
   </tr>;
 }
 
@@ -79,7 +79,7 @@ export function WorkloadTable({ workloads, brief = false }:
       <thead><tr><th scope="col">Workload</th><th scope="col">Class</th>
         {!brief && <th scope="col">Share</th>}<th scope="col">Now</th><th scope="col">GPU time</th>
         <th scope="col">Waits</th><th scope="col">p99 / target</th><th scope="col">Memory / limit</th>
-        {!brief && <><th scope="col">Where</th><th scope="col">Last decision</th></>}</tr></thead>
+        {!brief && <><th scope="col">Where</th><th scope="col">Decision</th></>}</tr></thead>
       <tbody>{workloads.map((workload) => <Row key={key(workload)} workload={workload} brief={brief}
         open={() => setOpen(key(workload))} />)}</tbody>
     </table>

@@ -132,7 +132,7 @@ test('events are filtered by severity and by word', () => on({}, async (page, se
   await page.getByLabel('Severity').selectOption('error');
   await page.waitForSelector('.events li.info', { state: 'detached' });
   assert.ok(await page.$('.events li.error'));
-  await page.getByLabel('Word to look for').fill('no such thing');
+  await page.getByLabel('with the word').fill('no such thing');
   await page.waitForSelector('.events li', { state: 'detached' });
 }));
 

@@ -33,3 +33,10 @@ test('rates and sizes of unknown things are dashes', () => {
   expect(format.rate(1234)).toBe('1.23 k/s');
   expect(format.hertz(1980e6)).toBe('1.98 GHz');
 });
+
+test('a decision is told once', () => {
+  expect(format.decision({ change: 'slice 1 us', why: 'slice 1 us: a burst preempts it' }))
+    .toEqual(['slice 1 us', 'a burst preempts it']);
+  expect(format.decision({ change: 'its turn', why: 'its turn for 20 ms' }))
+    .toEqual(['its turn', 'its turn for 20 ms']);
+});
