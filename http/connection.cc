@@ -62,6 +62,10 @@ void Connection::start() {
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
+  if (place_.options.send_buffer_bytes > 0) {
+    socket_.set_option(asio::socket_base::send_buffer_size(place_.options.send_buffer_bytes),
+                       ignored);
+  }
   set_state(State::kIdle, place_.options.idle_timeout);
   watch();
 }

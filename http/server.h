@@ -37,6 +37,7 @@ struct Options {
   Nanos idle_timeout = std::chrono::minutes(10);     ///< between two requests
   Nanos request_timeout = std::chrono::seconds(30);  ///< from a request's first byte to its last
   Nanos write_timeout = std::chrono::seconds(30);    ///< for a client that reads nothing
+  int send_buffer_bytes = 0;  ///< of the kernel, for each connection; 0: as it likes
   Refusal refusal = plain_refusal;
   std::string_view port_option = "--port";  ///< what to change when the port is taken
 };

@@ -26,9 +26,9 @@ struct ApiOptions {
 
 /// What a viewer of a recording wants changed; what is not given stays.
 struct ReplayOrder {
-  std::optional<double> at;
-  std::optional<double> speed;
-  std::optional<bool> paused;
+  std::optional<double> at{};
+  std::optional<double> speed{};
+  std::optional<bool> paused{};
 };
 
 /// What the answers come from; all outlives the Api.

@@ -17,10 +17,8 @@ constexpr size_t kLookBack = 64;
 class Pixel {
  public:
   bool empty() const { return count_ == 0; }
-  int64_t index() const { return index_; }
-  void add(int64_t index, const Block& block) {
+  void add(const Block& block) {
     if (count_ == 0) {
-      index_ = index;
       sum_ = block;
       covered_ = 0;
     }
@@ -41,26 +39,42 @@ class Pixel {
   }
 
  private:
-  int64_t index_ = 0;
   size_t count_ = 0;
   double covered_ = 0;
   Block sum_;
 };
 
-std::vector<Block> thin_with(const std::vector<Block>& blocks, int64_t from_us, int64_t width) {
+bool overlaps(const Block& block, int64_t from_us, int64_t to_us) {
+  return block.end_us >= from_us && block.begin_us <= to_us;
+}
+
+/// Blocks shorter than `width` become one per place of that width: per kind, or (`mix`) of all.
+std::vector<Block> thin_with(const std::vector<Block>& blocks, int64_t from_us, int64_t to_us,
+                             int64_t width, bool mix) {
   std::vector<Block> thin;
-  Pixel pixel;
+  std::array<Pixel, kKindNames.size()> pixels;
+  // A kind's blocks come in order: the place that its last one began in ends here.
+  int64_t place_end[kKindNames.size()] = {};
   for (const Block& block : blocks) {
-    const int64_t index = (block.begin_us - from_us) / width;
-    if (!pixel.empty() && pixel.index() != index) thin.push_back(pixel.take());
-    if (block.end_us - block.begin_us >= width) {
-      if (!pixel.empty()) thin.push_back(pixel.take());
-      thin.push_back(block);
-    } else {
-      pixel.add(index, block);
+    if (!overlaps(block, from_us, to_us)) continue;
+    const size_t kind = mix ? 0 : static_cast<size_t>(block.kind);
+    Pixel& pixel = pixels[kind];
+    const bool is_long = block.end_us - block.begin_us >= width;
+    if (!pixel.empty() && (is_long || block.begin_us >= place_end[kind])) {
+      thin.push_back(pixel.take());
     }
+    if (is_long) {
+      thin.push_back(block);
+      continue;
+    }
+    if (pixel.empty()) {
+      place_end[kind] = from_us + ((block.begin_us - from_us) / width + 1) * width;
+    }
+    pixel.add(block);
   }
-  if (!pixel.empty()) thin.push_back(pixel.take());
+  for (Pixel& pixel : pixels) {
+    if (!pixel.empty()) thin.push_back(pixel.take());
+  }
   return thin;
 }
 
@@ -93,18 +107,17 @@ Block block_of(const SliceBlock& block) {
 
 std::vector<Block> thin_out(const std::vector<Block>& blocks, int64_t from_us, int64_t to_us,
                             size_t pixels) {
-  std::vector<Block> inside;
-  for (const Block& block : blocks) {
-    if (block.end_us >= from_us && block.begin_us <= to_us) inside.push_back(block);
-  }
+  const auto inside =
+      static_cast<size_t>(std::count_if(blocks.begin(), blocks.end(), [=](const Block& block) {
+        return overlaps(block, from_us, to_us);
+      }));
   const size_t most = 2 * std::max<size_t>(pixels, 1);
-  if (inside.size() <= most) return inside;
+  if (inside <= most) return thin_with(blocks, from_us, to_us, 0, false);
   int64_t width = std::max<int64_t>((to_us - from_us) / static_cast<int64_t>(most / 2), 1);
-  std::vector<Block> thin = thin_with(inside, from_us, width);
-  while (thin.size() > most) {  // long blocks that overlap each other
-    width *= 2;
-    thin = thin_with(thin, from_us, width);
-  }
+  // Kinds apart, where that is few enough: a run and a closed gate are different things.
+  std::vector<Block> thin = thin_with(blocks, from_us, to_us, width, false);
+  std::stable_sort(thin.begin(), thin.end(), begins_before);
+  for (; thin.size() > most; width *= 2) thin = thin_with(thin, from_us, to_us, width, true);
   return thin;
 }
 
@@ -156,7 +169,7 @@ Lanes BlockLog::query(double from, double to, size_t pixels) const {
     BlockKind best = BlockKind::kMixed;
     Lane lane;
     for (const Block& block : blocks) {
-      if (block.end_us < from_us || block.begin_us > to_us) continue;
+      if (!overlaps(block, from_us, to_us)) continue;
       if (inside.empty() || block.kind < best) {
         best = block.kind;
         lane.source = block.label;
@@ -164,7 +177,6 @@ Lanes BlockLog::query(double from, double to, size_t pixels) const {
       inside.push_back(block);
     }
     if (inside.empty()) continue;
-    std::stable_sort(inside.begin(), inside.end(), begins_before);
     lane.workload = workload;
     lane.blocks = thin_out(inside, from_us, to_us, pixels);
     found.lanes.push_back(std::move(lane));

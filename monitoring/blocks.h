@@ -41,8 +41,8 @@ Block block_of(const SliceBlock& block);
 
 /// At most 2 * `pixels` blocks that look like `blocks` (in the order of their beginnings) on a
 /// screen of so many pixels from `from_us` to `to_us`. Blocks outside are left out. Where there are
-/// too many, those shorter than a pixel become one per pixel, of kind kMixed if they differ, with
-/// the part that they cover.
+/// too many, those of a kind that are shorter than a pixel become one per pixel, with the part that
+/// they cover; where that is still too many, those of all kinds do, as kMixed if they differ.
 std::vector<Block> thin_out(const std::vector<Block>& blocks, int64_t from_us, int64_t to_us,
                             size_t pixels);
 

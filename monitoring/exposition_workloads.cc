@@ -30,6 +30,11 @@ constexpr FigureMetric kWorkloadFigures[] = {
      "bursts"},
     {"corun_client_slice_seconds", MetricType::kGauge, "Slices ordered for the workload.",
      "slice_us", kMicro},
+    {"corun_client_burst_p50_seconds", MetricType::kGauge,
+     "Median length of the latest bursts, from the first launch until drained.", "burst_p50_us",
+     kMicro},
+    {"corun_client_burst_p99_seconds", MetricType::kGauge,
+     "99th percentile of the length of the latest bursts.", "burst_p99_us", kMicro},
     {"corun_preemptions", MetricType::kCounter, "Preemptions by channel-group controls.",
      "preemptions", 1, "reason=\"channel-group\""},
     {"corun_swap_bytes", MetricType::kCounter, "Device memory moved by parking, both ways.",
@@ -136,18 +141,6 @@ void add_shares(const Snapshot& snapshot, const std::vector<std::string>& labels
   out.family("corun_client_parked", MetricType::kGauge, "Whether the workload is in host memory.");
   for (size_t i = 0; i < labels.size(); ++i) {
     out.sample(labels[i], snapshot.workloads[i].state == "parked" ? 1 : 0);
-  }
-  out.family("corun_client_burst_seconds", MetricType::kGauge,
-             "Length of the latest bursts, from the first launch until drained, by quantile.");
-  for (size_t i = 0; i < labels.size(); ++i) {
-    for (const auto& [figure, quantile] :
-         {std::pair("burst_p50_us", "0.5"), std::pair("burst_p99_us", "0.99")}) {
-      const auto& figures = snapshot.workloads[i].figures;
-      const auto found = figures.find(figure);
-      if (found == figures.end() || !found->second.value) continue;
-      out.sample(joined_labels(labels[i], labels_text({{"quantile", quantile}})),
-                 *found->second.value * kMicro);
-    }
   }
 }
 

@@ -18,8 +18,8 @@ namespace {
 constexpr size_t kRaw = 0, kSecond = 1, kMinute = 2;
 constexpr double kResolution[] = {0.02, 1, 60};
 constexpr double kChunkSeconds[] = {60, 600, 6 * 3600};
-constexpr double kFlushEvery = 60;
 constexpr size_t kMostUnstoredBlocks = 1u << 18;
+constexpr size_t kMostUnstoredPoints = 20'000;  ///< of a series and tier
 constexpr int64_t kDropAtOnce = 64;
 
 }  // namespace
@@ -84,8 +84,10 @@ void History::add_point(Track& track, size_t tier, const Point& point) {
       !chunk.points.empty() && (point.t - chunk.points.front().t >= kChunkSeconds[tier] ||
                                 point.t <= chunk.points.back().t);  // the clock was set back
   if (over) {
-    tell_once(put(track, tier));
-    chunk = {};
+    const Status kept = put(track, tier);
+    tell_once(kept);
+    // What cannot be written now is kept, as far as there is room, and written with what follows.
+    if (kept || chunk.points.size() >= kMostUnstoredPoints) chunk = {};
   }
   chunk.points.push_back(point);
 }
@@ -131,8 +133,8 @@ void History::add(const News& news) {
     unstored_events_.push_back(event);
   }
   // The wall clock may have been set back, too.
-  if (snapshot.at < flush_due_ && snapshot.at > flush_due_ - 2 * kFlushEvery) return;
-  flush_due_ = snapshot.at + kFlushEvery;
+  if (snapshot.at < flush_due_ && snapshot.at > flush_due_ - 2 * options_.flush_every) return;
+  flush_due_ = snapshot.at + options_.flush_every;
   tell_once(flush_locked());
 }
 
@@ -160,7 +162,13 @@ Status History::flush_locked() {
   for (const Event& event : unstored_events_) attempt(store_->put_event(event));
   unstored_events_.clear();
   attempt(prune(newest_));
-  attempt(store_->commit());
+  const Status committed = store_->commit();
+  attempt(committed);
+  if (!committed) {
+    for (auto& [key, track] : tracks_) {
+      for (Chunk& chunk : track.chunks) chunk.stored = 0;
+    }
+  }
   if (status) attempt(store_->shrink());
   if (status) told_ = false;
   return status;

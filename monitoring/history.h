@@ -27,7 +27,7 @@
 namespace corun::monitoring {
 
 struct HistoryOptions {
-  std::filesystem::path file;  ///< empty: in memory
+  std::filesystem::path file{};  ///< empty: in memory
   uint64_t max_bytes_per_gpu = 100u << 20;
   size_t max_blocks_per_gpu = 1'000'000;
   size_t max_events = 10'000;
@@ -36,12 +36,13 @@ struct HistoryOptions {
   double keep_second = 24 * 3600;
   double keep_minute = 366.0 * 24 * 3600;
   double keep_blocks = 15 * 60;
+  double flush_every = 60;
 };
 
 struct SeriesQuery {
-  std::string gpu;
-  std::string workload;  ///< "": series of the GPU
-  std::vector<std::string> names;
+  std::string gpu{};
+  std::string workload{};  ///< "": series of the GPU
+  std::vector<std::string> names{};
   double from = 0;
   double to = 0;
   size_t points = 600;

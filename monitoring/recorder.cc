@@ -116,6 +116,7 @@ Result<std::unique_ptr<Recorder>> Recorder::start(const std::filesystem::path& f
 
 Recorder::~Recorder() {
   board_.unsubscribe(subscription_);
+  state_->queue->finish();
   state_->queue.reset();
 }
 

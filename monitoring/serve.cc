@@ -25,6 +25,8 @@ namespace {
 
 constexpr Nanos kStopGrace = std::chrono::seconds(2);
 constexpr size_t kMostConnections = 1024;
+/// What a viewer that stalls holds of the kernel's memory before snapshots are dropped.
+constexpr int kSendBuffer = 64 << 10;
 constexpr size_t kMaxRequestBody = 64u << 10;
 constexpr size_t kMostNewsWaiting = 1200;  ///< for a slow disk
 constexpr size_t kShortestToken = 16;
@@ -50,6 +52,7 @@ http::Options http_options(const ServeOptions& options) {
   http.max_connections = kMostConnections;
   http.limits.body_bytes = kMaxRequestBody;
   http.request_timeout = std::chrono::seconds(10);
+  http.send_buffer_bytes = kSendBuffer;
   http.refusal = refusal_answer;
   http.port_option = "--listen";
   return http;
@@ -229,6 +232,7 @@ Serving::~Serving() {
   parts.player.reset();
   parts.recorder.reset();
   if (parts.subscription != 0) parts.board.unsubscribe(parts.subscription);
+  if (parts.keeping) parts.keeping->finish();
   parts.keeping.reset();
   parts.api.reset();
 }

@@ -25,10 +25,16 @@ class TaskQueue {
   TaskQueue(const TaskQueue&) = delete;
   TaskQueue& operator=(const TaskQueue&) = delete;
 
+  /// Returns when all tasks that wait are done; takes no more.
+  void finish() {
+    std::unique_lock lock(mutex_);
+    finishing_ = true;
+    wake_.wait(lock, [this] { return stopping_ || (tasks_.empty() && !running_); });
+  }
   /// False when too many wait.
   bool add(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || tasks_.size() >= most_) return false;
+    if (stopping_ || finishing_ || tasks_.size() >= most_) return false;
     tasks_.push_back(std::move(task));
     wake_.notify_all();
     return true;
@@ -42,9 +48,12 @@ class TaskQueue {
       if (stopping_) return;
       const std::function<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
+      running_ = true;
       lock.unlock();
       task();
       lock.lock();
+      running_ = false;
+      if (finishing_) wake_.notify_all();
     }
   }
 
@@ -52,7 +61,10 @@ class TaskQueue {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;  ///< guarded by mutex_
-  bool stopping_ = false;                    ///< guarded by mutex_
+  // Guarded by mutex_.
+  bool stopping_ = false;
+  bool finishing_ = false;
+  bool running_ = false;
   std::thread thread_;
 };
 
