@@ -2,18 +2,23 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <condition_variable>
 #include <cstring>
 #include <ctime>
 #include <mutex>
+#include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
 #include "cli/node.h"
 #include "cli/verb.h"
 #include "cli/version.h"
 #include "core/environment.h"
+#include "core/json.h"
 #include "core/signals.h"
+#include "core/units.h"
 #include "modes/daemon.h"
 #include "monitoring/board.h"
 #include "monitoring/collector.h"
@@ -52,6 +57,7 @@ constexpr double kTapeSeconds = 5;
 constexpr size_t kColumnsWithoutTerminal = 120;
 constexpr auto kWatchBeforeOnce = std::chrono::milliseconds(1200);
 constexpr auto kOnceGivesUp = std::chrono::seconds(15);
+constexpr auto kScreenWaits = std::chrono::seconds(1);
 
 struct TopOptions {
   bool once = false;
@@ -79,11 +85,12 @@ class Mailbox {
     const std::lock_guard lock(mutex_);
     return tape_;
   }
-  /// Waits until there is a snapshot and `watch` has passed, so that rates are known.
-  std::shared_ptr<const Snapshot> after(Nanos watch) const {
+  /// Waits until there is a snapshot and `watch` has passed, so that rates are known; for
+  /// `patience` at most.
+  std::shared_ptr<const Snapshot> after(Nanos watch, Nanos patience) const {
     std::unique_lock lock(mutex_);
     const auto rates = [&] { return snapshot_ && last_ - first_ >= watch; };
-    arrived_.wait_for(lock, kOnceGivesUp, rates);
+    arrived_.wait_for(lock, patience, rates);
     return snapshot_;
   }
 
@@ -169,7 +176,7 @@ void print_listing(const Snapshot& snapshot, const Mailbox& mailbox, ViewState v
 }
 
 Result<ExitCode> print_once(const TopOptions& options, const Mailbox& mailbox, Console& console) {
-  const auto snapshot = mailbox.after(kWatchBeforeOnce);
+  const auto snapshot = mailbox.after(kWatchBeforeOnce, kOnceGivesUp);
   if (!snapshot) return failed("the GPUs of this node tell nothing", "see corun doctor");
   if (options.json) {
     console.out << to_line(monitoring::to_json(*snapshot)) << "\n";
@@ -189,7 +196,7 @@ std::string terminate(const Snapshot& newest, const monitoring::Question& target
 /// The screen until somebody ends it.
 Result<ExitCode> watch(const TopOptions& options, const Mailbox& mailbox) {
   const InterruptGuard guard;
-  mailbox.after(Nanos(0));
+  mailbox.after(Nanos(0), kScreenWaits);
   CORUN_ASSIGN(auto terminal, monitoring::Terminal::open());
   const bool color = wants_color();
   ViewState view = options.view;

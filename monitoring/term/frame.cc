@@ -20,8 +20,11 @@ std::vector<Line> body(const Snapshot& snapshot, const SliceTape& tape, const Vi
   };
   const bool brief = snapshot.gpus.size() * 6 > rows;
   for (const Gpu& gpu : snapshot.gpus) put(gpu_lines(gpu, columns, brief));
-  if (snapshot.gpus.empty())
-    lines.push_back(Line().add("No GPU is seen on this node.", Ink::kWarn));
+  if (snapshot.gpus.empty()) {
+    lines.push_back(Line().add(snapshot.at == 0 ? "The GPUs of this node have not answered so far."
+                                                : "No GPU is seen on this node.",
+                               Ink::kWarn));
+  }
   if (!snapshot.workloads.empty()) {
     lines.emplace_back();
     auto workloads = workload_lines(snapshot, tape, view, columns);

@@ -88,7 +88,7 @@ bool comes_first(SortKey key, const Process& a, const Process& b) {
 
 /// "prod/chat · serve", "serve", "not of corun".
 std::string heading_of(const Snapshot& snapshot, const Process& process) {
-  const std::string place = process.container ? place_of(snapshot, *process.container) : "host";
+  std::string place = process.container ? place_of(snapshot, *process.container) : "host";
   if (!process.workload) return place;
   return place + " · " + process.workload->substr(process.workload->find('/') + 1);
 }

@@ -68,6 +68,7 @@ TEST(Frame, Listing) {
 
 TEST(Frame, ANodeWithoutGpusOrWorkloadsSaysSo) {
   Snapshot snapshot;
+  snapshot.at = 1;
   snapshot.node.collector.errors = {"NVML: driver not loaded"};
   const std::string text = text_of(screen(snapshot, SliceTape(5), ViewState{}, {80, 24}));
   EXPECT_NE(text.find("No GPU is seen"), std::string::npos);

@@ -130,6 +130,28 @@ class TopInTmux(unittest.TestCase):
             os.kill(self.screen.pid(), number)
             self.assert_given_back()
 
+    def test_a_process_is_ended_after_a_yes_only(self):
+        # Both live in one workload of a simulated node of their own.
+        self.screen.keys(f"PATH={(BUILD / 'bin').resolve()}:$PATH; clear", "Enter")
+        self.screen.keys("corun run --gpu simulated --name job -- sh -c '"
+                         "corun-synthetic notebook --duration 90s >/dev/null 2>&1 & "
+                         "corun top --every 200ms; kill $! 2>/dev/null; wait'", "Enter")
+        text = self.screen.wait_for("host · job")
+        self.assertRegex(text, r"job +normal")
+        self.assertRegex(text, r"\d+ .* corun-synthetic notebook")
+        self.screen.keys("k")
+        self.screen.wait_for("no process is chosen")
+        self.screen.keys("/", "n", "o", "t", "e", "Enter", "Down", "k")
+        self.screen.wait_for("Send SIGTERM to")
+        self.screen.keys("n")
+        self.screen.wait_for("no signal was sent")
+        self.screen.keys("k")
+        self.screen.wait_for("Send SIGTERM to")
+        self.screen.keys("y")
+        self.screen.wait_for("No process matches")
+        self.screen.keys("q")
+        self.assert_given_back()
+
     def test_ctrl_z_stops_and_fg_goes_on(self):
         self.screen.top()
         self.screen.keys("C-z")
