@@ -73,6 +73,8 @@ export function Levers({ workload }: { workload: Workload }) {
       if (error instanceof ApiError && error.status === 401) {
         token.set('');
         setAsking(true);
+        return setSay({ bad: true, text: 'The token was not accepted. It is the first line of the ' +
+          'file that corun serve was given as --token-file.' });
       }
       setSay({ bad: true, text: error instanceof Error ? error.message : String(error) });
     }

@@ -109,7 +109,7 @@ test('changes need the token, which only this tab keeps', () => on({ token: 'rig
   await dialog.getByLabel('Memory limit').fill('32GiB');
   await dialog.getByLabel('Token of corun serve').fill('wrong');
   await dialog.getByRole('button', { name: 'Apply' }).click();
-  await page.waitForFunction(() => /token is missing or wrong/.test(document.querySelector('.say').textContent));
+  await page.waitForFunction(() => /token was not accepted/.test(document.querySelector('.say').textContent));
   assert.equal(server.mock.changes.length, 0);
   await dialog.getByLabel('Token of corun serve').fill('right');
   await dialog.getByRole('button', { name: 'Apply' }).click();
