@@ -96,7 +96,10 @@ function pointers(element: HTMLElement, controller: ChartController, latest: Lat
       if (tapped) show(point(event));
     }),
     listen(element, 'pointercancel', end),
-    listen(element, 'pointerleave', () => { if (!latest.current.cursor?.byKey) latest.current.setCursor(null); }),
+    // A finger that is lifted leaves too: what it tapped stays explained until the next tap.
+    listen(element, 'pointerleave', (event) => {
+      if (event.pointerType !== 'touch' && !latest.current.cursor?.byKey) latest.current.setCursor(null);
+    }),
   ];
 }
 

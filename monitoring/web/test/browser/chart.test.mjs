@@ -131,6 +131,18 @@ test('what is under the pointer, or at the keyboard\'s cursor, is explained', as
   await page.close();
 });
 
+test('a tap explains what is under the finger, and one on the axis ends that', async () => {
+  const page = await openChart(server.url, { hasTouch: true, viewport: { width: 375, height: 740 } });
+  const box = await page.locator(BOX).boundingBox();
+  await page.touchscreen.tap(box.x + 150, box.y + 100);
+  await page.waitForSelector('.tip');
+  const { x, width } = await page.locator('.tip').boundingBox();
+  assert.ok(x >= 0 && x + width <= 375, 'it is on the screen');
+  await page.touchscreen.tap(box.x + 150, box.y + 8);
+  await page.waitForSelector('.tip', { state: 'detached' });
+  await page.close();
+});
+
 test('it is saved as SVG and as PNG', async () => {
   const page = await openChart();
   await pause(page);

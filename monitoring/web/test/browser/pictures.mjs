@@ -29,6 +29,5 @@ await picture('page-slices', 'slices', 'light', 590, async (page) => {
   await page.mouse.move(box.x + box.width * 0.38, box.y + 225);
   await page.waitForTimeout(400);
 });
-await picture('page-graphs', 'graphs', 'dark', 720);
 await server.close();
 await browser.close();
