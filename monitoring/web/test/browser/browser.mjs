@@ -14,7 +14,7 @@ export const VIEWS =
 /** A page that notes what goes wrong in it: console errors, requests to elsewhere, CSP violations. */
 export async function openPage(browser, options = {}) {
   const page = await browser.newPage(options);
-  page.setDefaultTimeout(10000);
+  page.setDefaultTimeout(20000);
   page.troubles = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') page.troubles.push(message.text());
