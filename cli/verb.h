@@ -45,5 +45,7 @@ extern const Verb kSetVerb;
 extern const Verb kSettingsVerb;
 extern const Verb kParkVerb;
 extern const Verb kResumeVerb;
+extern const Verb kServeVerb;
+extern const Verb kTopVerb;
 
 }  // namespace corun::cli

@@ -23,6 +23,10 @@ void sleep_until(Instant due) {
   }
 }
 
+double unix_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 std::string utc_now_rfc3339() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};

@@ -54,6 +54,8 @@ Instant monotonic_now();
 /// Sleeps until `due` (CLOCK_MONOTONIC, absolute); returns at once when it is past.
 void sleep_until(Instant due);
 
+/// Wall-clock time as unix seconds.
+double unix_now();
 /// Wall-clock time as RFC 3339 in UTC, e.g. "2026-01-31T12:00:00Z".
 std::string utc_now_rfc3339();
 

@@ -103,6 +103,7 @@ struct TelemetryReader::State {
 void TelemetryReader::State::read_fast(GpuSnapshot* snapshot, nvml::Code* worst) {
   if (const auto value = utilization.read(device, worst)) {
     snapshot->utilization_nvml = std::min(value->gpu, 100U) * 0.01;
+    snapshot->memory_utilization = std::min(value->memory, 100U) * 0.01;
   }
   if (const auto value = memory.read(device, worst)) snapshot->memory_used_bytes = value->used;
   if (const auto value = power_mw.read(device, worst)) snapshot->power_w = *value * 1e-3;
@@ -124,7 +125,10 @@ void TelemetryReader::State::read_rare(GpuSnapshot* snapshot, nvml::Code* worst)
   if (const auto value = temperature.read(device, worst)) {
     snapshot->temperature_c = static_cast<int>(*value);
   }
-  if (auto list = processes.read()) snapshot->processes = std::move(*list);
+  if (auto list = processes.read()) {
+    snapshot->processes_read = true;
+    snapshot->processes = std::move(*list);
+  }
 }
 
 TelemetryReader::TelemetryReader(std::unique_ptr<State> state) : state_(std::move(state)) {}

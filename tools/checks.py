@@ -87,6 +87,8 @@ STEPS = [
     Step("dist", "the tree of make dist runs anywhere",
          "tools/make_dist.py && tools/check_dist.py", 60, needs="build"),
     Step("report", "report.html in a browser", "tools/check_report.py", 120, needs="build"),
+    # In no set: node 20.19 is newer than Debian 12's.
+    Step("page", "the page of corun serve in a browser", "tools/check_page.py", 75),
     Step("clang", "clang, debug, ASan and UBSan: everything, with the fuzzers",
          "cmake --preset fuzz && cmake --build --preset fuzz", 720),
     ctest_step("ctest-asan", "all tests under ASan and UBSan", "build/fuzz", "clang", 480,

@@ -7,9 +7,10 @@
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build make python3 libfmt-dev libspdlog-dev nlohmann-json3-dev
-  libyaml-cpp-dev libcli11-dev libboost-dev libgtest-dev libgmock-dev libbenchmark-dev)
+  libyaml-cpp-dev libcli11-dev libboost-dev libsqlite3-dev zlib1g-dev libgtest-dev libgmock-dev
+  libbenchmark-dev)
 test_packages=(mold clang-14 libclang-rt-14-dev clang-tidy-14 clang-tools-14 clang-format-14
-  binutils chromium chromium-driver)
+  binutils chromium chromium-driver tmux)
 torch_packages=(libtorch-dev libopenblas0-openmp)
 
 usage() {

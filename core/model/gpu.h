@@ -40,11 +40,12 @@ struct GpuProcess {
 /// Device telemetry at one instant. A reading that the driver does not give is nothing, never 0.
 struct GpuSnapshot {
   Instant at;
-  std::optional<double> utilization_nvml;  ///< 0..1: share of time with any kernel resident
-  std::optional<double> sm_active;         ///< 0..1, GPM
-  std::optional<double> sm_occupancy;      ///< 0..1, GPM
-  std::optional<double> tensor_active;     ///< 0..1, GPM
-  std::optional<double> dram_active;       ///< 0..1, GPM
+  std::optional<double> utilization_nvml;    ///< 0..1: share of time with any kernel resident
+  std::optional<double> memory_utilization;  ///< 0..1: time that memory was read or written
+  std::optional<double> sm_active;           ///< 0..1, GPM
+  std::optional<double> sm_occupancy;        ///< 0..1, GPM
+  std::optional<double> tensor_active;       ///< 0..1, GPM
+  std::optional<double> dram_active;         ///< 0..1, GPM
   std::optional<double> pcie_rx_mib_s;
   std::optional<double> pcie_tx_mib_s;
   std::optional<uint64_t> memory_used_bytes;
@@ -54,6 +55,7 @@ struct GpuSnapshot {
   std::optional<int> memory_clock_mhz;
   std::optional<int> temperature_c;
   std::optional<uint64_t> throttle_reasons;  ///< NVML's clocks-event bits
+  bool processes_read = false;               ///< the list was due and could be read
   std::vector<GpuProcess> processes;
 };
 

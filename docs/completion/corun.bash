@@ -11,7 +11,7 @@ _corun() {
   local verb="${COMP_WORDS[1]}" words="" i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "doctor bench report run status trace set settings park resume --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "doctor bench report run status top trace set settings park resume serve --help --version" -- "$word"))
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -39,11 +39,13 @@ _corun() {
     report) words="--json --out --help" ;;
     run) words="--class --device --gpu --latency-target --linger-us --memory --mode --name --policy --quantum --slices --start-daemon --weight --help" ;;
     status) words="--json --run-dir --why --help" ;;
+    top) words="--every --filter --flat --gpu --json --once --sort --help" ;;
     trace) words="--follow --json --run-dir --slices --help" ;;
     set) words="--class --json --latency-target --max-share --memory --min-share --run-dir --weight --help" ;;
     settings) words="--device --gate-with-slices --hold --json --learn-linger --linger-us --longest-away --max-burst --memory-capacity --memory-reserve --memory-wait --park-idle --policy --preempted-slice-us --quantum --quota-window --run-dir --wait-every-us --help" ;;
     park) words="--run-dir --until-resume --help" ;;
     resume) words="--run-dir --help" ;;
+    serve) words="--gpu --history --host-name --hz --listen --no-dcgm-aliases --record --replay --results --token-file --help" ;;
   esac
   case "$word:$verb" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;

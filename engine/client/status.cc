@@ -37,20 +37,6 @@ const Figure* find_figure(const std::vector<Figure>& figures, std::string_view n
   return nullptr;
 }
 
-Json session_json(const SessionStatus& session) {
-  return {{"session", session.session},
-          {"pid", session.pid},
-          {"program", session.program},
-          {"slice_us", session.slice_us},
-          {"armed", session.armed},
-          {"waits_for_turn", session.waits_for_turn},
-          {"turn_open", session.turn_open},
-          {"gate", or_null(session.gate)},
-          {"close_permille", session.close_permille},
-          {"memory_limit_bytes", session.memory_limit_bytes},
-          {"flags", session.flags}};
-}
-
 Json gate_json(const GateStatus& gate) {
   return {{"gate", gate.gate},           {"holder", or_null(gate.holder)},
           {"workload", gate.workload},   {"closed", gate.closed},
@@ -112,25 +98,6 @@ Result<Figure> figure_from(const Json& value) {
   return figure;
 }
 
-Result<SessionStatus> session_from(const Json& value) {
-  SessionStatus session;
-  const Json whole = completed(session_json(session), {"session", "pid"}, value);
-  JsonFields in(whole, "session");
-  in.get("session", session.session);
-  in.get("pid", session.pid);
-  in.get("program", session.program);
-  get(in, "slice_us", session.slice_us);
-  in.get("waits_for_turn", session.waits_for_turn);
-  in.get("turn_open", session.turn_open);
-  in.get("gate", session.gate);
-  get(in, "close_permille", session.close_permille);
-  in.get("memory_limit_bytes", session.memory_limit_bytes);
-  CORUN_TRY(get_all(in, "armed", session.armed, number_from));
-  CORUN_TRY(get_all(in, "flags", session.flags, text_from));
-  CORUN_TRY(in.status());
-  return session;
-}
-
 Result<Reason> reason_from(const Json& value) {
   Reason reason;
   JsonFields in(value, "reason");
@@ -154,7 +121,7 @@ Result<WorkloadStatus> workload_from(const Json& value) {
   in.get("memory_limit_bytes", workload.memory_limit_bytes);
   in.get("latency_target_us", workload.latency_target_us);
   in.get("state", workload.state);
-  CORUN_TRY(get_all(in, "sessions", workload.sessions, session_from));
+  CORUN_TRY(get_all(in, "sessions", workload.sessions, session_from_json));
   CORUN_TRY(get_all(in, "figures", workload.figures, figure_from));
   CORUN_TRY(get_all(in, "reasons", workload.reasons, reason_from));
   CORUN_TRY(in.status());
@@ -250,9 +217,23 @@ const Figure* DaemonStatus::find(std::string_view figure) const {
   return find_figure(figures, figure);
 }
 
+Json to_json(const SessionStatus& session) {
+  return {{"session", session.session},
+          {"pid", session.pid},
+          {"program", session.program},
+          {"slice_us", session.slice_us},
+          {"armed", session.armed},
+          {"waits_for_turn", session.waits_for_turn},
+          {"turn_open", session.turn_open},
+          {"gate", or_null(session.gate)},
+          {"close_permille", session.close_permille},
+          {"memory_limit_bytes", session.memory_limit_bytes},
+          {"flags", session.flags}};
+}
+
 Json to_json(const WorkloadStatus& workload) {
   Json sessions = Json::array();
-  for (const SessionStatus& session : workload.sessions) sessions.push_back(session_json(session));
+  for (const SessionStatus& session : workload.sessions) sessions.push_back(to_json(session));
   Json reasons = Json::array();
   for (const Reason& reason : workload.reasons) {
     reasons.push_back({{"change", reason.change}, {"why", reason.why}});
@@ -343,6 +324,25 @@ Json to_json(const Events& events) {
         {{"seq", event.seq}, {"at_ns", event.at_ns}, {"kind", event.kind}, {"text", event.text}});
   }
   return {{"entries", entries}, {"next", events.next}, {"missed", events.missed}};
+}
+
+Result<SessionStatus> session_from_json(const Json& value) {
+  SessionStatus session;
+  const Json whole = completed(to_json(session), {"session", "pid"}, value);
+  JsonFields in(whole, "session");
+  in.get("session", session.session);
+  in.get("pid", session.pid);
+  in.get("program", session.program);
+  get(in, "slice_us", session.slice_us);
+  in.get("waits_for_turn", session.waits_for_turn);
+  in.get("turn_open", session.turn_open);
+  in.get("gate", session.gate);
+  get(in, "close_permille", session.close_permille);
+  in.get("memory_limit_bytes", session.memory_limit_bytes);
+  CORUN_TRY(get_all(in, "armed", session.armed, number_from));
+  CORUN_TRY(get_all(in, "flags", session.flags, text_from));
+  CORUN_TRY(in.status());
+  return session;
 }
 
 Result<DaemonSettings> settings_from_json(const Json& value) {

@@ -177,11 +177,13 @@ struct Events {
 
 Json to_json(const DaemonStatus& status);
 Json to_json(const WorkloadStatus& workload);
+Json to_json(const SessionStatus& session);
 Json to_json(const DaemonSettings& settings);
 Json to_json(const Trace& trace);
 Json to_json(const Events& events);
 /// Errors (failed): a reply that is not one; keys that this version does not know are ignored.
 Result<DaemonStatus> status_from_json(const Json& value);
+Result<SessionStatus> session_from_json(const Json& value);
 Result<DaemonSettings> settings_from_json(const Json& value);
 Result<Trace> trace_from_json(const Json& value);
 Result<Events> events_from_json(const Json& value);

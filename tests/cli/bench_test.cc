@@ -60,12 +60,15 @@ INSTANTIATE_TEST_SUITE_P(
             "--duration: '5' is not a duration; write it with its unit, like 30s, 500ms or 2m"},
         Bad{"--duration 1us", "--duration 1us is not a measured window; use 200ms to 24h"},
         Bad{"--mix no-such-mix-at-all-here",
-            "unknown mix 'no-such-mix-at-all-here'; use a file, or one of: "
-            "http-serve-beside-training, pair-infer-train, reference-bert-gpt2, "
+            "unknown mix 'no-such-mix-at-all-here'; use a file, or one of: adversarial, "
+            "all-mixed, diurnal-replay, http-serve-beside-training, infer-train, "
+            "llm-embedding, pair-infer-train, reference-bert-gpt2, "
             "reference-bert-transformer, reference-eager-resnet50, reference-resnet50, "
             "reference-training-pair, saturating-pair, scaling, serve-beside-1ms, "
-            "serve-beside-5ms, "
-            "serve-beside-training, weights-3-1, weights-3-1-1"},
+            "serve-beside-5ms, serve-beside-training, seven-small-infers, six-notebooks, "
+            "torch-all-mixed, torch-infer-train, torch-llm-embedding, "
+            "torch-seven-small-infers, torch-two-trainings, two-trainings, weights-3-1, "
+            "weights-3-1-1"},
         Bad{"--mix scalng", "unknown mix 'scalng'; did you mean 'scaling'?"},
         Bad{"--mix scaling,scaling", "mix 'scaling' is given twice; name each once"},
         Bad{"--tenant x", "--tenant 'x' has no '='; write --tenant NAME='COMMAND ...'"},

@@ -2,10 +2,10 @@
 // give the same requests. (A request that is wrong may be found out earlier in one of the two.)
 #include <fmt/format.h>
 
+#include "http/request_reader.h"
 #include "tests/fuzz/fuzz.h"
-#include "workloads/inference/http/request_reader.h"
 
-namespace corun::inference {
+namespace corun::http {
 namespace {
 
 /// The whole requests in the bytes, as text.
@@ -20,7 +20,7 @@ std::string requests(std::string_view bytes, bool in_pieces) {
     RequestReader::News news = reader.add(bytes.substr(0, piece));
     bytes.remove_prefix(piece);
     while (news == RequestReader::News(RequestReader::State::kComplete)) {
-      const HttpRequest request = reader.take();
+      const Request request = reader.take();
       text += fmt::format("{} {} {} {}\n", request.method, request.target, request.body.size(),
                           request.keep_alive);
       news = reader.add({});
@@ -30,11 +30,11 @@ std::string requests(std::string_view bytes, bool in_pieces) {
 }
 
 }  // namespace
-}  // namespace corun::inference
+}  // namespace corun::http
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes = corun::fuzz::text_of(data, size);
-  CORUN_CHECK(corun::inference::requests(bytes, false) == corun::inference::requests(bytes, true),
+  CORUN_CHECK(corun::http::requests(bytes, false) == corun::http::requests(bytes, true),
               "the cut makes a difference");
   return 0;
 }

@@ -46,7 +46,7 @@ class ScriptedModel final : public Model {
   Signature signature_;
 };
 
-struct FakeClient final : Client {
+struct FakeClient final : http::Client {
   std::atomic<bool> left{false};
   bool gone() const override { return left; }
 };
@@ -62,7 +62,7 @@ class ABatchServer : public testing::Test {
     ASSERT_TRUE(server_->start());
   }
   std::optional<Refusal> submit(char content, std::optional<Instant> deadline = {},
-                                std::shared_ptr<const Client> client = nullptr) {
+                                std::shared_ptr<const http::Client> client = nullptr) {
     InferJob job;
     job.request.inputs = {{"x", DataType::kUint8, {1}, std::string(1, content)}};
     job.arrival = monotonic_now();

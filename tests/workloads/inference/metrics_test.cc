@@ -22,7 +22,7 @@ TEST(Metrics, EveryFamilyIsIntroducedOnceAndNamesItsModels) {
   ModelMetrics b;
   b.count(Refusal{Reason::kFull, {}, {}});
   a.count(Timing{Instant{0}, Instant{1'000'000}, Instant{3'000'000}});
-  HttpMetrics http;
+  http::Metrics http;
   http.connections = 3;
   http.responses[2] = 7;
   const NamedMetrics models[] = {{"a", &a}, {"odd\"name", &b}};

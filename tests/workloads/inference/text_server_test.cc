@@ -56,7 +56,7 @@ class ScriptedText final : public TextModel {
   std::vector<std::pair<std::string, int>> sequences_;
 };
 
-struct FakeClient final : Client {
+struct FakeClient final : http::Client {
   std::atomic<bool> left{false};
   bool gone() const override { return left; }
 };
@@ -73,7 +73,7 @@ class ATextServer : public testing::Test {
   }
   std::optional<Refusal> submit(const std::string& prompt, uint64_t tokens,
                                 std::optional<Instant> deadline = {},
-                                std::shared_ptr<const Client> client = nullptr) {
+                                std::shared_ptr<const http::Client> client = nullptr) {
     TextJob job;
     job.request.text_input = prompt;
     job.request.max_tokens = tokens;

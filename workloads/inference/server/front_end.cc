@@ -13,11 +13,9 @@ namespace {
 
 constexpr std::string_view kEvents = "text/event-stream; charset=utf-8";
 
-HttpResponse json(int status, std::string body) {
+http::Response json(int status, std::string body) {
   return {.status = status, .body = std::move(body), .headers = {}};
 }
-
-HttpResponse wrong(int status, std::string_view text) { return json(status, error_body(text)); }
 
 int status_of(Reason reason) {
   switch (reason) {
@@ -35,9 +33,10 @@ int status_of(Reason reason) {
 }
 
 /// Inference-Header-Content-Length as a number; nothing: there is no such header.
-Result<std::optional<uint64_t>> json_length(const HttpRequest& request) {
-  if (!request.json_length) return std::optional<uint64_t>();
-  const std::string& text = *request.json_length;
+Result<std::optional<uint64_t>> json_length(const http::Request& request) {
+  const auto given = request.header("Inference-Header-Content-Length");
+  if (!given) return std::optional<uint64_t>();
+  const std::string text(*given);
   uint64_t length = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), length);
   if (code == std::errc() && end == text.data() + text.size() && !text.empty()) {
@@ -47,12 +46,12 @@ Result<std::optional<uint64_t>> json_length(const HttpRequest& request) {
       fmt::format("Inference-Header-Content-Length is '{}', which is no length", one_line(text)));
 }
 
-HttpResponse infer_response(const Signature& signature, const InferRequest& request,
-                            const InferOutcome& outcome) {
+http::Response infer_response(const Signature& signature, const InferRequest& request,
+                              const InferOutcome& outcome) {
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) return response_for(*refusal);
   auto body = infer_body(signature, request.id, request.outputs, std::get<Outputs>(outcome));
-  if (!body) return wrong(400, body.error().text());
-  HttpResponse response = json(200, std::move(body->bytes));
+  if (!body) return error_response(400, body.error().text());
+  http::Response response = json(200, std::move(body->bytes));
   if (body->json_bytes) {
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("Inference-Header-Content-Length",
@@ -68,7 +67,7 @@ class WholeText {
       : signature_(signature), id_(std::move(id)) {}
 
   void token(std::string text) { text_ += text; }
-  void end(const std::optional<Refusal>& refusal, Exchange& exchange) {
+  void end(const std::optional<Refusal>& refusal, http::Exchange& exchange) {
     exchange.answer(refusal ? response_for(*refusal)
                             : json(200, generate_body(signature_, id_, text_)));
   }
@@ -85,11 +84,11 @@ class EventStream {
   EventStream(const Signature& signature, std::optional<std::string> id)
       : signature_(signature), id_(std::move(id)) {}
 
-  void token(const std::string& text, Exchange& exchange) {
+  void token(const std::string& text, http::Exchange& exchange) {
     if (!std::exchange(begun_, true)) exchange.begin_stream(kEvents);
     exchange.stream(sse_event(generate_body(signature_, id_, text)));
   }
-  void end(const std::optional<Refusal>& refusal, Exchange& exchange) {
+  void end(const std::optional<Refusal>& refusal, http::Exchange& exchange) {
     if (!begun_) {
       // A job ends without a token only when it was refused.
       return exchange.answer(response_for(refusal.value_or(Refusal{})));
@@ -106,8 +105,12 @@ class EventStream {
 
 }  // namespace
 
-HttpResponse response_for(const Refusal& refusal) {
-  HttpResponse response = wrong(status_of(refusal.reason), refusal.text);
+http::Response error_response(int status, std::string_view text) {
+  return json(status, error_body(text));
+}
+
+http::Response response_for(const Refusal& refusal) {
+  http::Response response = error_response(status_of(refusal.reason), refusal.text);
   if (refusal.reason == Reason::kFull) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(refusal.retry_after).count();
     response.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(seconds, 1)));
@@ -115,12 +118,12 @@ HttpResponse response_for(const Refusal& refusal) {
   return response;
 }
 
-void FrontEnd::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
+void FrontEnd::handle(http::Request request, std::shared_ptr<http::Exchange> exchange) {
   const std::optional<Route> route = parse_target(request.target);
-  if (!route) return exchange->answer(wrong(404, "there is nothing at " + request.target));
+  if (!route) return exchange->answer(error_response(404, "there is nothing at " + request.target));
   const std::string_view method = method_of(route->endpoint);
   if (request.method != method) {
-    HttpResponse response = wrong(
+    http::Response response = error_response(
         405, fmt::format("{} does not take {}; use {}", request.target, request.method, method));
     response.headers.emplace_back("Allow", method);
     return exchange->answer(std::move(response));
@@ -130,7 +133,7 @@ void FrontEnd::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
   if (!served) {
     const std::string version = route->version ? " in version '" + *route->version + "'" : "";
     return exchange->answer(
-        wrong(404, fmt::format("there is no model '{}'{}", route->model, version)));
+        error_response(404, fmt::format("there is no model '{}'{}", route->model, version)));
   }
   ModelThread& thread = Service::thread_of(*served);
   const Signature& signature = thread.signature();
@@ -144,16 +147,16 @@ void FrontEnd::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
       return exchange->answer(json(ready ? 200 : 503, model_ready(signature, ready)));
     case Endpoint::kInfer:
       if (batch != nullptr) return infer(std::move(request), **batch, std::move(exchange));
-      return exchange->answer(
-          wrong(400, fmt::format("model '{}' generates text; use generate", signature.name)));
+      return exchange->answer(error_response(
+          400, fmt::format("model '{}' generates text; use generate", signature.name)));
     case Endpoint::kGenerate:
     case Endpoint::kGenerateStream:
       if (text != nullptr) {
         return generate(request, **text, route->endpoint == Endpoint::kGenerateStream,
                         std::move(exchange));
       }
-      return exchange->answer(
-          wrong(400, fmt::format("model '{}' generates no text; use infer", signature.name)));
+      return exchange->answer(error_response(
+          400, fmt::format("model '{}' generates no text; use infer", signature.name)));
     case Endpoint::kServerMetadata:
     case Endpoint::kServerLive:
     case Endpoint::kServerReady:
@@ -162,14 +165,14 @@ void FrontEnd::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
   }
 }
 
-HttpResponse FrontEnd::answer_about_server(Endpoint endpoint) const {
+http::Response FrontEnd::answer_about_server(Endpoint endpoint) const {
   if (endpoint == Endpoint::kServerMetadata) return json(200, server_metadata(version_));
   if (endpoint == Endpoint::kServerLive) return json(200, server_health("live", true));
   if (endpoint == Endpoint::kServerReady) {
     const bool ready = service_.ready();
     return json(ready ? 200 : 503, server_health("ready", ready));
   }
-  HttpResponse response;
+  http::Response response;
   response.content_type = "text/plain; version=0.0.4";
   response.body = prometheus_text(metrics_, service_.metrics());
   return response;
@@ -180,15 +183,16 @@ std::optional<Instant> FrontEnd::deadline(Instant arrival, std::optional<Nanos> 
   return limit ? std::optional(arrival + *limit) : std::nullopt;
 }
 
-void FrontEnd::infer(HttpRequest request, BatchServer& model, std::shared_ptr<Exchange> exchange) {
+void FrontEnd::infer(http::Request request, BatchServer& model,
+                     std::shared_ptr<http::Exchange> exchange) {
   InferJob job;
   job.arrival = clock_.now();
   const auto length = json_length(request);
-  if (!length) return exchange->answer(wrong(400, length.error().text()));
+  if (!length) return exchange->answer(error_response(400, length.error().text()));
   auto parsed = parse_infer_request(request.body, *length);
-  if (!parsed) return exchange->answer(wrong(400, parsed.error().text()));
+  if (!parsed) return exchange->answer(error_response(400, parsed.error().text()));
   const auto rows = fit_to_model(model.signature(), *parsed);
-  if (!rows) return exchange->answer(wrong(400, rows.error().text()));
+  if (!rows) return exchange->answer(error_response(400, rows.error().text()));
   job.rows = *rows;
   job.deadline = deadline(job.arrival, parsed->timeout);
   job.request = std::move(*parsed);
@@ -202,14 +206,14 @@ void FrontEnd::infer(HttpRequest request, BatchServer& model, std::shared_ptr<Ex
   if (auto refusal = model.submit(std::move(job))) exchange->answer(response_for(*refusal));
 }
 
-void FrontEnd::generate(const HttpRequest& request, TextServer& model, bool stream,
-                        std::shared_ptr<Exchange> exchange) {
+void FrontEnd::generate(const http::Request& request, TextServer& model, bool stream,
+                        std::shared_ptr<http::Exchange> exchange) {
   TextJob job;
   job.arrival = clock_.now();
   auto parsed = parse_generate_request(request.body);
-  if (!parsed) return exchange->answer(wrong(400, parsed.error().text()));
+  if (!parsed) return exchange->answer(error_response(400, parsed.error().text()));
   if (const Status fits = model.check(*parsed); !fits) {
-    return exchange->answer(wrong(400, fits.error().text()));
+    return exchange->answer(error_response(400, fits.error().text()));
   }
   job.deadline = deadline(job.arrival, parsed->timeout);
   job.client = exchange;

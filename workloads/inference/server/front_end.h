@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "workloads/inference/http/exchange.h"
+#include "http/exchange.h"
 #include "workloads/inference/protocol/route.h"
 #include "workloads/inference/server/service.h"
 
@@ -14,7 +14,7 @@ namespace corun::inference {
 class FrontEnd {
  public:
   /// `deadline`: for requests that bring none. All outlive it.
-  FrontEnd(Service& service, const HttpMetrics& metrics, const Clock& clock, std::string version,
+  FrontEnd(Service& service, const http::Metrics& metrics, const Clock& clock, std::string version,
            std::optional<Nanos> deadline)
       : service_(service),
         metrics_(metrics),
@@ -22,24 +22,26 @@ class FrontEnd {
         version_(std::move(version)),
         deadline_(deadline) {}
 
-  /// An HttpHandler.
-  void handle(HttpRequest request, std::shared_ptr<Exchange> exchange);
+  /// An http::Handler.
+  void handle(http::Request request, std::shared_ptr<http::Exchange> exchange);
 
  private:
-  HttpResponse answer_about_server(Endpoint endpoint) const;
-  void infer(HttpRequest request, BatchServer& model, std::shared_ptr<Exchange> exchange);
-  void generate(const HttpRequest& request, TextServer& model, bool stream,
-                std::shared_ptr<Exchange> exchange);
+  http::Response answer_about_server(Endpoint endpoint) const;
+  void infer(http::Request request, BatchServer& model, std::shared_ptr<http::Exchange> exchange);
+  void generate(const http::Request& request, TextServer& model, bool stream,
+                std::shared_ptr<http::Exchange> exchange);
   std::optional<Instant> deadline(Instant arrival, std::optional<Nanos> timeout) const;
 
   Service& service_;
-  const HttpMetrics& metrics_;
+  const http::Metrics& metrics_;
   const Clock& clock_;
   std::string version_;
   std::optional<Nanos> deadline_;
 };
 
+/// The answer that is an error, with its text.
+http::Response error_response(int status, std::string_view text);
 /// The answer to a request that a model did not answer.
-HttpResponse response_for(const Refusal& refusal);
+http::Response response_for(const Refusal& refusal);
 
 }  // namespace corun::inference

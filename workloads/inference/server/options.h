@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "workloads/inference/http/server.h"
+#include "http/server.h"
 #include "workloads/inference/models/kinds.h"
 
 namespace corun::inference {
 
 struct ServerOptions {
-  HttpOptions http;
+  http::Options http;
   std::vector<ModelSpec> models;           ///< at least one
   std::optional<Nanos> deadline;           ///< of a request that brings none
   Nanos drain = std::chrono::seconds(30);  ///< for what waits when the server is told to end

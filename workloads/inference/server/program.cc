@@ -39,7 +39,7 @@ Status drain(Service& service, const InterruptGuard* guard, Nanos limit) {
   return {};
 }
 
-Status end(Service& service, HttpServer* server, const InterruptGuard* guard, Nanos limit) {
+Status end(Service& service, http::Server* server, const InterruptGuard* guard, Nanos limit) {
   if (Status drained = drain(service, guard, limit); !drained) {
     // A model that works on cannot be stopped; nothing of it is to be kept.
     log::error("{}", drained.error().text());
@@ -52,20 +52,23 @@ Status end(Service& service, HttpServer* server, const InterruptGuard* guard, Na
 
 Status serve(const ServerProgram& program, const ServerOptions& options) {
   const MonotonicClock clock;
-  HttpMetrics metrics;
+  http::Metrics metrics;
   Service service(clock);
   for (const ModelSpec& spec : options.models) {
     CORUN_ASSIGN(MadeModel made, make_model(spec, program.kinds));
     CORUN_TRY(service.add(std::move(made)));
   }
   FrontEnd front_end(service, metrics, clock, kServerVersion, options.deadline);
-  const HttpHandler handler = [&](HttpRequest request, std::shared_ptr<Exchange> exchange) {
+  const http::Handler handler = [&](http::Request request,
+                                    std::shared_ptr<http::Exchange> exchange) {
     front_end.handle(std::move(request), std::move(exchange));
   };
-  std::unique_ptr<HttpServer> server;
+  std::unique_ptr<http::Server> server;
   const auto start = [&]() -> Status {
     // It listens while models are loaded: live, not ready.
-    CORUN_ASSIGN(server, HttpServer::start(options.http, handler, metrics));
+    http::Options http_options = options.http;
+    http_options.refusal = error_response;
+    CORUN_ASSIGN(server, http::Server::start(http_options, handler, metrics));
     log::info("listening on {}:{}", options.http.address, server->port());
     CORUN_TRY(service.start());
     log::info("ready");

@@ -19,7 +19,7 @@ struct InferJob {
   int64_t rows = 1;
   Instant arrival;
   std::optional<Instant> deadline;
-  std::shared_ptr<const Client> client;  ///< may be null: somebody always waits
+  std::shared_ptr<const http::Client> client;  ///< may be null: somebody always waits
   /// Called once, on the model's thread, unless the client is gone. `request` is handed back
   /// without its inputs.
   std::function<void(InferRequest request, InferOutcome outcome)> done;

@@ -62,7 +62,7 @@ class Writer {
   std::string text_;
 };
 
-void write_http(Writer& out, const HttpMetrics& http) {
+void write_http(Writer& out, const http::Metrics& http) {
   out.head("corun_inference_connections", "gauge", "open connections");
   out.plain("corun_inference_connections", http.connections);
   out.head("corun_inference_connections_total", "counter", "connections accepted");
@@ -100,7 +100,7 @@ std::string Histogram::text(std::string_view name, std::string_view labels) cons
   return out;
 }
 
-std::string prometheus_text(const HttpMetrics& http, std::span<const NamedMetrics> models) {
+std::string prometheus_text(const http::Metrics& http, std::span<const NamedMetrics> models) {
   Writer out(models);
   write_http(out, http);
   out.each_model("corun_inference_requests_answered_total", "counter", "requests answered",

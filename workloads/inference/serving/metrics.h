@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "http/metrics.h"
 #include "workloads/inference/serving/outcome.h"
 
 namespace corun::inference {
@@ -56,18 +57,10 @@ struct ModelMetrics {
   }
 };
 
-/// Of the HTTP front end.
-struct HttpMetrics {
-  std::atomic<uint64_t> connections{0};  ///< gauge
-  std::atomic<uint64_t> accepted{0};
-  std::atomic<uint64_t> responses[6] = {};  ///< by the status's first digit
-  std::atomic<uint64_t> streams_cut{0};     ///< the client was gone, or read too slowly
-};
-
 struct NamedMetrics {
   std::string model;
   const ModelMetrics* metrics;
 };
-std::string prometheus_text(const HttpMetrics& http, std::span<const NamedMetrics> models);
+std::string prometheus_text(const http::Metrics& http, std::span<const NamedMetrics> models);
 
 }  // namespace corun::inference

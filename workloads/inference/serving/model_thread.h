@@ -9,8 +9,8 @@
 #include <optional>
 #include <thread>
 
+#include "http/client.h"
 #include "workloads/inference/serving/batch_queue.h"
-#include "workloads/inference/serving/client.h"
 #include "workloads/inference/serving/metrics.h"
 #include "workloads/inference/serving/model.h"
 

@@ -14,8 +14,8 @@ namespace corun::inference {
 struct TextJob {
   GenerateRequest request;
   Instant arrival;
-  std::optional<Instant> deadline;       ///< of the last token
-  std::shared_ptr<const Client> client;  ///< may be null: somebody always waits
+  std::optional<Instant> deadline;             ///< of the last token
+  std::shared_ptr<const http::Client> client;  ///< may be null: somebody always waits
   /// Called for each token, on the model's thread.
   std::function<void(std::string text)> token;
   /// Called once, after the last token or instead of it, unless the client is gone.

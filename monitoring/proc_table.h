@@ -1,0 +1,51 @@
+// The processes on a node's GPUs: who they are, read once each from /proc.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "monitoring/attribution.h"
+
+namespace corun::monitoring {
+
+struct ProcessFacts {
+  uint64_t start_ticks = 0;
+  std::string name{};
+  std::string command{};
+  std::string user{};
+  uint32_t uid = 0;
+  double started = 0;  ///< unix seconds
+  std::optional<Container> container{};
+};
+
+class ProcTable {
+ public:
+  /// `proc`: /proc, or a test's folder. `trust_pids`: the driver tells PIDs of this PID namespace;
+  /// else a PID is taken for ours only where that process has the driver's library mapped.
+  ProcTable(std::filesystem::path proc, bool trust_pids);
+
+  /// Facts of a process, or null when there is none here. A PID that was given to another process
+  /// since the last call is read again. The pointer is good until the next call of keep_only().
+  const ProcessFacts* find(int pid);
+  /// Forgets all others.
+  void keep_only(const std::set<int>& pids);
+
+ private:
+  std::optional<ProcessFacts> read(int pid, const ProcStat& stat) const;
+  bool has_driver(int pid) const;
+
+  std::filesystem::path proc_;
+  bool trust_pids_;
+  double boot_time_ = 0;
+  double ticks_per_second_ = 100;
+  std::map<int, ProcessFacts> known_;
+};
+
+/// "alice", or the number where there is no such user.
+std::string user_name(uint32_t user);
+
+}  // namespace corun::monitoring

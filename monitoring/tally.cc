@@ -1,0 +1,65 @@
+#include "monitoring/tally.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+namespace corun::monitoring {
+
+namespace {
+
+/// The number in "XID 79".
+uint64_t xid_of(const std::string& text) {
+  const size_t digit = text.find_first_of("0123456789");
+  uint64_t xid = 0;
+  if (digit != std::string::npos) {
+    std::from_chars(text.data() + digit, text.data() + text.size(), xid);
+  }
+  return xid;
+}
+
+}  // namespace
+
+void LengthHistogram::add(double seconds) {
+  const auto* const bound =
+      std::lower_bound(std::begin(kLengthBounds), std::end(kLengthBounds), seconds);
+  ++counts[static_cast<size_t>(bound - std::begin(kLengthBounds))];
+  sum += seconds;
+}
+
+void Tally::add(const News& news) {
+  const std::lock_guard lock(mutex_);
+  ++counts_.cycles;
+  std::set<WorkloadKey> there;
+  for (const Workload& workload : news.snapshot->workloads) {
+    const WorkloadKey key{workload.gpu, workload.workload};
+    there.insert(key);
+    counts_.quanta.try_emplace(key);  // at zero from the start
+    counts_.waits.try_emplace(key);
+  }
+  // Series vanish with their workload.
+  const auto gone = [&there](const auto& one) { return !there.contains(one.first); };
+  std::erase_if(counts_.quanta, gone);
+  std::erase_if(counts_.waits, gone);
+  for (const SliceBlock& block : news.blocks) {
+    auto& histograms = block.what == "run" ? counts_.quanta : counts_.waits;
+    if (block.what != "run" && block.what != "wait") continue;
+    if (const auto found = histograms.find({block.gpu, block.workload});
+        found != histograms.end()) {
+      found->second.add(std::max(0.0, block.end - block.begin));
+    }
+  }
+  for (const Event& event : news.events) {
+    if (event.kind != "xid" || !event.gpu) continue;
+    XidCount& xid = counts_.xids[{*event.gpu, xid_of(event.text)}];
+    ++xid.count;
+    xid.last = event.at;
+  }
+}
+
+Tally::Counts Tally::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+}  // namespace corun::monitoring

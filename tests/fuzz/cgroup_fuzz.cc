@@ -1,0 +1,20 @@
+// /proc/PID/cgroup of any process: an id is 64 hexadecimal digits, and a UID has no underscore.
+#include <algorithm>
+
+#include "monitoring/attribution.h"
+#include "tests/fuzz/fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace corun::monitoring;
+  const std::string_view text = corun::fuzz::text_of(data, size);
+  if (const auto container = container_of(text)) {
+    CORUN_CHECK(container->id.size() == 64, "whole");
+    CORUN_CHECK(container->id.find_first_not_of("0123456789abcdef") == std::string::npos, "hex");
+    CORUN_CHECK(!container->pod || container->pod->uid.find('_') == std::string::npos, "dashes");
+    CORUN_CHECK(!container->runtime.empty(), "a runtime is always told");
+  }
+  CORUN_CHECK(command_of(text).size() <= kMaxCommandBytes, "bounded");
+  (void)parse_proc_stat(text);
+  (void)parse_proc_status(text);
+  return 0;
+}

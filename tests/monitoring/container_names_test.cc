@@ -1,0 +1,85 @@
+#include "monitoring/container_names.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "core/fd.h"
+#include "core/files.h"
+#include "core/wait.h"
+#include "engine/client/run_dir.h"
+
+namespace corun::monitoring {
+namespace {
+
+constexpr char kAnswer[] =
+    "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    R"([{"Id":"abc","Names":["/serve"],"Image":"registry/serve:1","Labels":null},
+       {"Id":"def","Names":[],"Labels":{"io.kubernetes.pod.uid":"u","io.kubernetes.pod.name":"p",
+        "io.kubernetes.pod.namespace":"n","io.kubernetes.container.name":"c"}},
+       {"Names":["/no-id"]}, 7])";
+
+/// A container engine that answers one question with `answer`, or never.
+class FakeEngine {
+ public:
+  explicit FakeEngine(std::string answer)
+      : folder_(TemporaryFolder::create("corun-engine-").value()),
+        listener_(client::listen_unix(socket(), SOCK_STREAM, 0600).value()),
+        thread_([this, answer = std::move(answer)] {
+          const int fds[] = {listener_.get()};
+          wait_readable(fds, monotonic_now() + std::chrono::seconds(20));
+          peer_ = Fd(accept(listener_.get(), nullptr, nullptr));
+          if (answer.empty()) return;
+          EXPECT_EQ(send(peer_.get(), answer.data(), answer.size(), MSG_NOSIGNAL),
+                    static_cast<ssize_t>(answer.size()));
+          peer_.reset();
+        }) {}
+  ~FakeEngine() { thread_.join(); }
+  std::filesystem::path socket() const { return folder_.path() / "engine.sock"; }
+
+ private:
+  TemporaryFolder folder_;
+  Fd listener_;
+  Fd peer_;
+  std::thread thread_;
+};
+
+TEST(ContainerNames, AnAnswerIsRead) {
+  const FakeEngine engine(kAnswer);
+  const auto found = ask_engine(engine.socket(), std::chrono::seconds(20));
+  ASSERT_TRUE(found) << found.error().text();
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ(found->at("abc"), (ContainerName{"serve", "registry/serve:1", std::nullopt}));
+  EXPECT_EQ(found->at("def"), (ContainerName{"c", std::nullopt, Pod{"u", "p", "n"}}));
+}
+
+TEST(ContainerNames, AnEngineThatIsSilentIsGivenUp) {
+  const FakeEngine engine("");
+  const auto found = ask_engine(engine.socket(), std::chrono::milliseconds(20));
+  ASSERT_FALSE(found);
+  EXPECT_NE(found.error().what.find("does not answer in time"), std::string::npos);
+}
+
+TEST(ContainerNames, WrongAnswersAreErrors) {
+  EXPECT_FALSE(http_body("HTTP/1.1 500 Oops\r\n\r\n[]"));
+  EXPECT_FALSE(http_body("hello"));
+  EXPECT_FALSE(http_body("HTTP/1.1"));
+  EXPECT_FALSE(parse_containers("{}"));
+  EXPECT_FALSE(parse_containers("[{"));
+}
+
+TEST(ContainerNames, AskingNeverWaits) {
+  const FakeEngine engine(kAnswer);
+  ContainerNames names({"/nowhere/engine.sock", engine.socket()});
+  EXPECT_TRUE(names.find({"abc"}).empty());  // and asks in the background
+  ContainerNameMap found;
+  while (found.empty()) {
+    found = names.find({"abc"});
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(found.at("abc").name, "serve");
+}
+
+}  // namespace
+}  // namespace corun::monitoring
