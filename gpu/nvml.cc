@@ -56,6 +56,7 @@ Status Nvml::look_up(const Library& library) {
     missing = #symbol;                                                                    \
   }
   CORUN_NVML_FUNCTIONS(CORUN_NVML_LOOK_UP)
+  CORUN_NVML_MIG_FUNCTIONS(CORUN_NVML_LOOK_UP)
 #undef CORUN_NVML_LOOK_UP
   if (!resolve(library, "nvmlErrorString", &nvmlErrorString)) missing = "nvmlErrorString";
   if (missing == nullptr) return {};

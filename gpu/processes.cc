@@ -48,6 +48,7 @@ Status ProcessList::add(nvml::Code (*call)(nvml::DeviceHandle, unsigned*, nvml::
     GpuProcess& process = (*by_pid)[static_cast<int>(info.pid)];
     process.pid = static_cast<int>(info.pid);
     process.mps_client = process.mps_client || mps;
+    process.gpu_instance = info.gpu_instance;
     if (info.used_memory <= memory_bytes_) process.memory_bytes = info.used_memory;
   }
   return {};

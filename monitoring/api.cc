@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <mutex>
 #include <thread>
 
 #include "core/json_fields.h"
@@ -105,10 +106,38 @@ const Api::Route Api::kRoutes[] = {
     {"/", "GET", &Api::page},
 };
 
-Api::Api(ApiOptions options, ApiParts parts)
-    : options_(std::move(options)), parts_(std::move(parts)), queries_(kMostQueries) {}
+/// Orders run on threads of their own, which may outlive the Api and the server below it.
+struct Api::Orders {
+  std::mutex mutex;
+  // Guarded by mutex.
+  int running = 0;
+  bool closed = false;
 
-Api::~Api() = default;
+  bool begin() {
+    const std::lock_guard lock(mutex);
+    if (closed || running >= kMostOrders) return false;
+    ++running;
+    return true;
+  }
+  void end(const Exchange& exchange, http::Response response) {
+    const std::lock_guard lock(mutex);
+    --running;
+    if (closed || exchange->gone()) return;
+    auto answer = std::make_shared<http::Response>(std::move(response));
+    exchange->post([exchange, answer] { exchange->answer(std::move(*answer)); });
+  }
+};
+
+Api::Api(ApiOptions options, ApiParts parts)
+    : options_(std::move(options)),
+      parts_(std::move(parts)),
+      orders_(std::make_shared<Orders>()),
+      queries_(kMostQueries) {}
+
+Api::~Api() {
+  const std::lock_guard lock(orders_->mutex);
+  orders_->closed = true;
+}
 
 void Api::give(const Call& call, http::Response response) const {
   response.without_body = call.request.method == "HEAD";
@@ -135,7 +164,8 @@ void Api::handle(http::Request request, const std::shared_ptr<http::Exchange>& e
 
 void Api::dispatch(Call call) {
   const std::string& path = call.target.path;
-  const std::string_view method = call.request.method == "HEAD" ? "GET" : call.request.method;
+  const std::string_view method =
+      call.request.method == "HEAD" ? std::string_view("GET") : call.request.method;
   for (const Route& route : kRoutes) {
     const bool below = route.path.ends_with('/') && path.starts_with(route.path);
     if (path != route.path && !below) continue;
@@ -309,13 +339,10 @@ void Api::order(Call call) {
   }
   const auto folder = parts_.daemon_folder(gpu);
   if (!folder) return give(call, error_answer(404, "no corund knows " + order->workload));
-  if (orders_->fetch_add(1) >= kMostOrders) {
-    orders_->fetch_sub(1);
-    return give(call, too_many("too many orders run"));
-  }
+  if (!orders_->begin()) return give(call, too_many("too many orders run"));
   auto exchange = call.exchange;
   // Its own thread: parking may take a minute. It uses nothing that may end before it.
-  std::thread([exchange, order = *order, folder = *folder, gpu, running = orders_] {
+  std::thread([exchange, order = *order, folder = *folder, gpu, orders = orders_] {
     http::Response response = json_answer({{"schema", kLiveSchema}, {"ok", true}});
     auto daemon = client::Client::connect(folder, gpu);
     if (!daemon) {
@@ -324,9 +351,7 @@ void Api::order(Call call) {
       const auto reply = daemon->call(*request, order.patience);
       if (!reply) response = error_answer(reply.error(), 503);
     }
-    auto answer = std::make_shared<http::Response>(std::move(response));
-    if (!exchange->gone()) exchange->post([exchange, answer] { exchange->answer(*answer); });
-    running->fetch_sub(1);
+    orders->end(exchange, std::move(response));
   }).detach();
 }
 

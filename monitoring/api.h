@@ -85,7 +85,8 @@ class Api {
 
   const ApiOptions options_;
   const ApiParts parts_;
-  std::shared_ptr<std::atomic<int>> orders_ = std::make_shared<std::atomic<int>>(0);
+  struct Orders;
+  const std::shared_ptr<Orders> orders_;
   std::atomic<int> scrapes_{0};
   TaskQueue queries_;
 };

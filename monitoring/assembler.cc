@@ -180,6 +180,7 @@ void Assembler::add_processes(const Readings& all, const GpuState& state, Gpu& g
     process.memory_bytes = one.memory_bytes;
     process.sm_utilization = one.sm_utilization;
     process.mps = one.mps_client;
+    if (gpu.mig && gpu.mig->enabled) process.gpu_instance = static_cast<int>(one.gpu_instance);
     if (one.mps_client) mps.clients.push_back(one.pid);
     if (const auto found = all.processes.find(one.pid); found != all.processes.end()) {
       const ProcessFacts& facts = found->second;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/log.h"
+#include "gpu/mig.h"
 #include "gpu/telemetry.h"
 
 namespace corun::monitoring {
@@ -43,6 +44,11 @@ std::optional<Mig> read_mig(const gpu::Nvml& nvml, nvml::DeviceHandle device) {
   const auto slots =
       gpu::Nvml::read<unsigned>(nvml.nvmlDeviceGetMaxMigDeviceCount, device).value_or(0);
   mig.slots = static_cast<int>(slots);
+  if (!mig.enabled) return mig;
+  for (gpu::MigInstance& one : gpu::list_mig_instances(nvml, device)) {
+    mig.instances.push_back({one.gpu_instance, one.compute_instance, std::move(one.uuid),
+                             std::move(one.profile), one.memory_bytes, one.start, one.size});
+  }
   return mig;
 }
 

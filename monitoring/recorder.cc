@@ -26,7 +26,7 @@ constexpr size_t kMostWaiting = 1000;  ///< news, for a slow disk
 class LineFile {
  public:
   static Result<LineFile> make(const std::filesystem::path& path) {
-    Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!fd) {
       return failed(fmt::format("cannot record to {}: {}", path.string(), std::strerror(errno)),
                     "name a file that is not there yet");

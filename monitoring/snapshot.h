@@ -67,8 +67,8 @@ struct MigInstance {
   std::string uuid{};     ///< "MIG-..."
   std::string profile{};  ///< "1g.10gb"
   uint64_t memory_bytes = 0;
-  int start = 0;  ///< first memory slot
-  int size = 0;   ///< slots
+  std::optional<int> start{};  ///< first memory slot
+  std::optional<int> size{};   ///< slots
   bool operator==(const MigInstance&) const = default;
 };
 struct Mig {

@@ -38,7 +38,7 @@ bool is_damage(int code) {
 /// One use of a prepared statement.
 class Store::Statement {
  public:
-  Statement(sqlite3* database, const char* sql) : database_(database) {
+  Statement(sqlite3* database, const char* sql) {
     code_ = sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr);
   }
   ~Statement() { sqlite3_finalize(statement_); }
@@ -78,7 +78,6 @@ class Store::Statement {
   }
 
  private:
-  sqlite3* database_;
   sqlite3_stmt* statement_ = nullptr;
   int code_ = SQLITE_OK;
   int bound_ = 0;
@@ -104,6 +103,10 @@ Result<std::unique_ptr<Store>> Store::open_once(const fs::path& file, bool* dama
   if (code != SQLITE_OK) {
     return failed(fmt::format("cannot open the history {}: {}", name, sqlite3_errstr(code)),
                   "name a file in a folder that you may write to");
+  }
+  if (!file.empty()) {  // its user's alone, as all that corun keeps
+    std::error_code ignored;
+    fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write, ignored);
   }
   sqlite3_busy_timeout(database, kBusyMs);
   int64_t id = 0;

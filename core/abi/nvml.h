@@ -290,6 +290,33 @@ static_assert(sizeof(ViolationTime) == 16);
     (EventSetHandle set, EventData * data, unsigned timeout_ms))                   \
   X(nvmlEventSetFree, nvmlEventSetFree, kOptional, (EventSetHandle set))
 
+/// Where a GPU instance lies: memory slots.
+struct GpuInstancePlacement {
+  unsigned start;
+  unsigned size;
+};
+struct GpuInstanceInfo {
+  DeviceHandle device;
+  unsigned id;
+  unsigned profile;
+  GpuInstancePlacement placement;
+};
+static_assert(sizeof(GpuInstanceInfo) == 24);
+using GpuInstanceHandle = struct GpuInstanceObject*;
+
+// Of GPUs in MIG mode; apart from the other tables, as only drivers of such GPUs need them.
+#define CORUN_NVML_MIG_FUNCTIONS(X)                                                      \
+  X(nvmlDeviceGetMigDeviceHandleByIndex, nvmlDeviceGetMigDeviceHandleByIndex, kOptional, \
+    (DeviceHandle device, unsigned index, DeviceHandle* instance))                       \
+  X(nvmlDeviceGetGpuInstanceId, nvmlDeviceGetGpuInstanceId, kOptional,                   \
+    (DeviceHandle instance, unsigned* id))                                               \
+  X(nvmlDeviceGetComputeInstanceId, nvmlDeviceGetComputeInstanceId, kOptional,           \
+    (DeviceHandle instance, unsigned* id))                                               \
+  X(nvmlDeviceGetGpuInstanceById, nvmlDeviceGetGpuInstanceById, kOptional,               \
+    (DeviceHandle device, unsigned id, GpuInstanceHandle* instance))                     \
+  X(nvmlGpuInstanceGetInfo, nvmlGpuInstanceGetInfo, kOptional,                           \
+    (GpuInstanceHandle instance, GpuInstanceInfo * info))
+
 #define CORUN_NVML_FUNCTIONS(X)   \
   CORUN_NVML_SYSTEM_FUNCTIONS(X)  \
   CORUN_NVML_READING_FUNCTIONS(X) \
@@ -308,6 +335,7 @@ struct Functions {
   // NOLINTBEGIN(bugprone-macro-parentheses): names and parameter lists of a declaration
 #define CORUN_NVML_POINTER(name, symbol, need, parameters) Code(*name) parameters = nullptr;
   CORUN_NVML_FUNCTIONS(CORUN_NVML_POINTER)
+  CORUN_NVML_MIG_FUNCTIONS(CORUN_NVML_POINTER)
 #undef CORUN_NVML_POINTER
   // NOLINTEND(bugprone-macro-parentheses)
   const char* (*nvmlErrorString)(Code code) = nullptr;

@@ -35,6 +35,7 @@ struct GpuProcess {
   std::optional<uint64_t> memory_bytes;  ///< nothing where the driver does not tell
   bool mps_client = false;
   std::optional<double> sm_utilization;  ///< 0..1 over the last sampling period
+  unsigned gpu_instance = 0;             ///< where the GPU is in MIG mode; else of no meaning
 };
 
 /// Device telemetry at one instant. A reading that the driver does not give is nothing, never 0.

@@ -53,6 +53,37 @@ TEST(GpuWatch, ACallThatHangsIsAnErrorAndHoldsUpNobody) {
   fake.set("");
 }
 
+TEST(GpuWatch, MigInstancesAreListed) {
+  const FakeDriver fake(
+      "nvmlDeviceGetMigMode 1\nnvmlDeviceGetMaxMigDeviceCount 7\n"
+      "nvmlDeviceGetMigDeviceHandleByIndex 2\nnvmlDeviceGetGpuInstanceById 0\n"
+      "nvmlDeviceGetName NVIDIA H100 80GB HBM3 MIG 1g.10gb\n");
+  GpuWatch watch(FakeDriver::nvml(), FakeDriver::gpu(), 50);
+  const GpuReading reading =
+      wait_reading(watch, [](const GpuReading& r) { return r.mig.has_value(); });
+  EXPECT_TRUE(reading.mig->enabled);
+  EXPECT_EQ(reading.mig->slots, 7);
+  ASSERT_EQ(reading.mig->instances.size(), 2U);
+  const MigInstance& second = reading.mig->instances[1];
+  EXPECT_EQ(second.gpu_instance, 11);
+  EXPECT_EQ(second.compute_instance, 21);
+  EXPECT_EQ(second.profile, "1g.10gb");
+  EXPECT_EQ(second.start, 2);
+  EXPECT_EQ(second.size, 2);
+}
+
+TEST(GpuWatch, APlacementThatMayNotBeSeenIsNothing) {
+  const FakeDriver fake(
+      "nvmlDeviceGetMigMode 1\nnvmlDeviceGetMaxMigDeviceCount 7\n"
+      "nvmlDeviceGetMigDeviceHandleByIndex 1\nnvmlDeviceGetGpuInstanceById !4\n");
+  GpuWatch watch(FakeDriver::nvml(), FakeDriver::gpu(), 50);
+  const GpuReading reading =
+      wait_reading(watch, [](const GpuReading& r) { return r.mig.has_value(); });
+  ASSERT_EQ(reading.mig->instances.size(), 1U);
+  EXPECT_EQ(reading.mig->instances[0].start, std::nullopt);
+  EXPECT_EQ(reading.mig->instances[0].profile, "");
+}
+
 TEST(GpuWatch, AnXidIsTold) {
   const FakeDriver fake("nvmlEventSetWait 8 79\n");
   GpuWatch watch(FakeDriver::nvml(), FakeDriver::gpu(), 50);

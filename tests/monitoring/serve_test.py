@@ -186,6 +186,16 @@ class ServeTest(unittest.TestCase):
                 return float(re.search(r"^corun_viewer_drops_total (\S+)$", text, re.M)[1])
             until(lambda: drops() > 0, "a dropped snapshot")
 
+    def test_y_a_daemon_that_is_killed_comes_back(self):
+        before = self.serve.snapshot()["gpus"][0]["daemon"]["pid"]
+        os.kill(before, signal.SIGKILL)  # corun run starts another one
+
+        def another():
+            daemon = self.serve.snapshot()["gpus"][0]["daemon"]
+            return daemon and daemon["pid"] != before
+        until(another, "another daemon")
+        until(lambda: self.serve.snapshot()["workloads"], "its workload")
+
     def test_metrics_in_both_formats(self):
         _, headers, body = self.serve.request("GET", "/metrics")
         self.assertEqual(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")

@@ -42,6 +42,11 @@ Code processes(const char* function, unsigned* count, ProcessInfo* infos) {
   return Code::kSuccess;
 }
 
+unsigned mig_index(DeviceHandle instance) {
+  return static_cast<unsigned>(
+      (reinterpret_cast<uintptr_t>(instance) - reinterpret_cast<uintptr_t>(kDevice)) / 16 - 1);
+}
+
 }  // namespace
 
 extern "C" {
@@ -116,6 +121,34 @@ Code nvmlDeviceGetMigMode(DeviceHandle, unsigned* current, unsigned* pending) {
   const Code code = number("nvmlDeviceGetMigMode", current);
   *pending = *current;
   return code;
+}
+
+/// The script's word is how many instances there are; instance i has the ids 10 + i and 20 + i.
+Code nvmlDeviceGetMaxMigDeviceCount(DeviceHandle, unsigned* count) {
+  return number("nvmlDeviceGetMaxMigDeviceCount", count);
+}
+Code nvmlDeviceGetMigDeviceHandleByIndex(DeviceHandle, unsigned index, DeviceHandle* instance) {
+  const fake::Answer answer("nvmlDeviceGetMigDeviceHandleByIndex");
+  *instance =
+      reinterpret_cast<DeviceHandle>(reinterpret_cast<uintptr_t>(kDevice) + 16 * (index + 1));
+  return answer.given() && index < answer.number(0) ? Code::kSuccess : Code::kNotFound;
+}
+Code nvmlDeviceGetGpuInstanceId(DeviceHandle instance, unsigned* id) {
+  *id = 10 + mig_index(instance);
+  return Code::kSuccess;
+}
+Code nvmlDeviceGetComputeInstanceId(DeviceHandle instance, unsigned* id) {
+  *id = 20 + mig_index(instance);
+  return Code::kSuccess;
+}
+Code nvmlDeviceGetGpuInstanceById(DeviceHandle, unsigned id, GpuInstanceHandle* instance) {
+  *instance = reinterpret_cast<GpuInstanceHandle>(static_cast<uintptr_t>(id));
+  return code_of(fake::Answer("nvmlDeviceGetGpuInstanceById"));
+}
+Code nvmlGpuInstanceGetInfo(GpuInstanceHandle instance, GpuInstanceInfo* info) {
+  info->id = static_cast<unsigned>(reinterpret_cast<uintptr_t>(instance));
+  info->placement = {2 * (info->id - 10), 2};
+  return Code::kSuccess;
 }
 
 Code nvmlDeviceGetComputeRunningProcesses_v3(DeviceHandle, unsigned* count, ProcessInfo* infos) {
