@@ -43,9 +43,10 @@ class Step:
 def ctest(name, build_dir, options=""):
     """ctest in `build_dir`; the counts come from its own JUnit file."""
     junit = f"build/checks/{name}.xml"
-    # until-pass:2: what lives in wall time may once lose its processor to another program.
+    # Twice the processors: many tests wait more than they compute. until-pass:2: what lives in wall
+    # time may once lose its processor to another program.
     command = (
-        f"ctest --test-dir {build_dir} --output-on-failure --no-tests=error -j{JOBS} "
+        f"ctest --test-dir {build_dir} --output-on-failure --no-tests=error -j{2 * JOBS} "
         f"--repeat until-pass:2 --output-junit {ROOT / junit} {options}"
     )
     return command, junit
