@@ -177,8 +177,9 @@ ManagedFacts collect_managed_facts(const gpu::NodeFacts& node) {
 
 Finding training_finding(bool built) {
   if (built)
-    return {"training", Level::kOk, "corun-train is here: models trained with LibTorch", ""};
-  return {"training", Level::kNote, "no corun-train: LibTorch was not found when this was built",
+    return {"training", Level::kOk, "corun-train and corun-infer-torch are here: real models", ""};
+  return {"training", Level::kNote,
+          "no corun-train, no corun-infer-torch: LibTorch was not found when this was built",
           "tools/install_deps.sh torch, then build again (docs/training.md)"};
 }
 

@@ -32,7 +32,7 @@ ManagedFacts collect_managed_facts(const gpu::NodeFacts& node);
 /// "managed-library", "gpuN.gate", "gpuN.slices", "gpuN.switches", "gpuN.corund"; pure.
 std::vector<gpu::Finding> managed_findings(const gpu::NodeFacts& node, const ManagedFacts& facts);
 
-/// "training": whether the optional program that needs LibTorch was built; pure.
+/// "training": whether the optional programs that need LibTorch were built; pure.
 gpu::Finding training_finding(bool built);
 
 }  // namespace corun::cli

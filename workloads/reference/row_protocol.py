@@ -127,6 +127,12 @@ class Log:
                          "end_us": [self._micros(max(r)) for r in part]})
 
 
+class NotWarm(RuntimeError):
+    def __init__(self, text, rate):
+        super().__init__(text)
+        self.rate = rate
+
+
 def warm_up(workload, max_s, window_s, tolerance=0.02):
     """The last rate, once three consecutive windows agree within the tolerance."""
     end, figures = time.monotonic() + max_s, []
@@ -137,8 +143,8 @@ def warm_up(workload, max_s, window_s, tolerance=0.02):
         if len(last) == 3 and max(last) - min(last) <= tolerance * statistics.fmean(last):
             return rate
         if time.monotonic() >= end:
-            raise RuntimeError(f"not warm after {max_s:g} s: the last rates are "
-                               f"{', '.join(f'{f:.4g}' for f in last)} {workload.unit}")
+            raise NotWarm(f"not warm after {max_s:g} s: the last rates are "
+                          f"{', '.join(f'{f:.4g}' for f in last)} {workload.unit}", rate)
 
 
 def measure(workload, window, write):

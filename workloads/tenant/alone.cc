@@ -50,7 +50,8 @@ class Latencies final : public MessageSink {
 
 Status run_alone(Workload& workload, const AloneOptions& options) {
   CORUN_TRY(workload.initialise());
-  CORUN_ASSIGN(const double warm_rate, warm_up(workload, kWarmLimit, kWarmWindow));
+  // Beside others on the GPU it may never be steady: that is no reason not to work.
+  CORUN_ASSIGN(const WarmUp warm, try_to_warm_up(workload, kWarmLimit, kWarmWindow));
   Latencies latencies;
   const Window window{1, monotonic_now() + std::chrono::milliseconds(10), options.duration,
                       options.seed};
@@ -61,7 +62,8 @@ Status run_alone(Workload& workload, const AloneOptions& options) {
   CORUN_ASSIGN(const std::optional<Verification> verification, workload.verify());
 
   const double seconds = to_seconds(end - window.start);
-  fmt::print("warm        {:.6g} {}\n", warm_rate, workload.unit());
+  fmt::print("warm        {:.6g} {}{}\n", warm.rate, workload.unit(),
+             warm.unsteady ? ", " + warm.unsteady->what : "");
   fmt::print("throughput  {:.6g} {} ({} in {:.3f} s)\n", static_cast<double>(items) / seconds,
              workload.unit(), items, seconds);
   if (!latencies.empty()) fmt::print("{}\n", latencies.text());

@@ -91,21 +91,30 @@ Status follow_commands(Workload& workload, RowWriter& rows) {
 
 }  // namespace
 
-Result<double> warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance) {
+Result<WarmUp> try_to_warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance) {
   const Instant end = monotonic_now() + limit;
   CORUN_TRY(workload.calibrate());
   stats::SteadyState steady(3, std::max(tolerance, workload.settle_tolerance()));
+  WarmUp last;
   do {
     CORUN_ASSIGN(const WarmFigures figures, workload.warm(window));
-    if (!figures.settling || steady.add(*figures.settling)) return figures.rate;
+    last.rate = figures.rate;
+    if (!figures.settling || steady.add(*figures.settling)) return last;
   } while (monotonic_now() < end);
   const std::vector<double>& rates = steady.figures();
   const size_t count = std::min<size_t>(rates.size(), 3);
-  return failed(
+  last.unsteady = failed(
       fmt::format("not warm after {:.1f} s: the last rates are {:.4g} {}", to_seconds(limit),
                   fmt::join(rates.end() - static_cast<std::ptrdiff_t>(count), rates.end(), ", "),
                   workload.unit()),
       "leave the GPU and the processors to this workload while it warms up, or allow more time");
+  return last;
+}
+
+Result<double> warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance) {
+  CORUN_ASSIGN(const WarmUp warm, try_to_warm_up(workload, limit, window, tolerance));
+  if (warm.unsteady) return *warm.unsteady;
+  return warm.rate;
 }
 
 Status serve_harness(Workload& workload, RowWriter& rows) {

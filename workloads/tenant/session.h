@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "core/clock.h"
 #include "core/result.h"
@@ -22,6 +23,14 @@ struct AloneOptions {
 /// Errors: those of the workload; (failed) a wrong checksum.
 Status run_alone(Workload& workload, const AloneOptions& options);
 
+struct WarmUp {
+  double rate = 0;                  ///< of the last window
+  std::optional<Error> unsteady{};  ///< it did not become steady: the last rates
+};
+/// Calibrates, then warms in windows of `window` until the rate is steady, or for `limit`.
+/// Errors: those of the workload.
+Result<WarmUp> try_to_warm_up(Workload& workload, Nanos limit, Nanos window,
+                              double tolerance = 0.02);
 /// Calibrates, then warms in windows of `window` until the rate is steady; returns the last rate.
 /// Errors (failed): not steady within `limit`, naming the last rates.
 Result<double> warm_up(Workload& workload, Nanos limit, Nanos window, double tolerance = 0.02);
