@@ -7,6 +7,7 @@
 #include "cli/node.h"
 #include "cli/verb.h"
 #include "cli/version.h"
+#include "cli/watched_node.h"
 #include "core/log.h"
 #include "core/signals.h"
 #include "core/wait.h"
@@ -92,7 +93,7 @@ Result<ExitCode> run_serve(std::span<const std::string> arguments, Console& cons
   std::shared_ptr<const gpu::Nvml> nvml;
   if (!options.replay) {
     CORUN_ASSIGN(const NodeChoice choice, parse_node_choice(words.node));
-    CORUN_ASSIGN(node, Node::open(choice));
+    CORUN_ASSIGN(node, open_watched_node(choice, console));
     CORUN_ASSIGN(nvml, gpu::Nvml::load());
   }
   const InterruptGuard guard;

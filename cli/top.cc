@@ -15,6 +15,7 @@
 #include "cli/node.h"
 #include "cli/verb.h"
 #include "cli/version.h"
+#include "cli/watched_node.h"
 #include "core/environment.h"
 #include "core/json.h"
 #include "core/signals.h"
@@ -230,7 +231,7 @@ Result<ExitCode> watch(const TopOptions& options, const Mailbox& mailbox) {
 Result<ExitCode> run_top(std::span<const std::string> arguments, Console& console) {
   CORUN_ASSIGN(const TopOptions options, top_options(arguments));
   CORUN_ASSIGN(const NodeChoice choice, parse_node_choice(options.node));
-  CORUN_ASSIGN(const Node node, Node::open(choice));
+  CORUN_ASSIGN(const Node node, open_watched_node(choice, console));
   std::shared_ptr<const gpu::Nvml> nvml;
   CORUN_ASSIGN(nvml, gpu::Nvml::load());
   monitoring::CollectorOptions collecting;

@@ -9,24 +9,22 @@ namespace corun::monitoring {
 
 namespace {
 
-using Kind = Key::Kind;
-
 constexpr char kEsc = '\x1b';
 
 /// What stands after "ESC [" or "ESC O" -> key.
-constexpr std::array<std::pair<std::string_view, Kind>, 12> kSequences{{
-    {"A", Kind::kUp},
-    {"B", Kind::kDown},
-    {"C", Kind::kRight},
-    {"D", Kind::kLeft},
-    {"5~", Kind::kPageUp},
-    {"6~", Kind::kPageDown},
-    {"H", Kind::kHome},
-    {"F", Kind::kEnd},
-    {"1~", Kind::kHome},
-    {"4~", Kind::kEnd},
-    {"7~", Kind::kHome},
-    {"8~", Kind::kEnd},
+constexpr std::array<std::pair<std::string_view, Key::Kind>, 12> kSequences{{
+    {"A", Key::Kind::kUp},
+    {"B", Key::Kind::kDown},
+    {"C", Key::Kind::kRight},
+    {"D", Key::Kind::kLeft},
+    {"5~", Key::Kind::kPageUp},
+    {"6~", Key::Kind::kPageDown},
+    {"H", Key::Kind::kHome},
+    {"F", Key::Kind::kEnd},
+    {"1~", Key::Kind::kHome},
+    {"4~", Key::Kind::kEnd},
+    {"7~", Key::Kind::kHome},
+    {"8~", Key::Kind::kEnd},
 }};
 
 /// Length of the sequence at the front of `bytes`; nothing when it is not whole.
@@ -39,12 +37,12 @@ std::optional<size_t> sequence_length(std::string_view bytes) {
   return bytes.size() > 16 ? std::optional(bytes.size()) : std::nullopt;
 }
 
-Kind kind_of_sequence(std::string_view sequence) {
-  if (sequence.size() == 1) return Kind::kEscape;
+Key::Kind kind_of_sequence(std::string_view sequence) {
+  if (sequence.size() == 1) return Key::Kind::kEscape;
   for (const auto& [tail, kind] : kSequences) {
     if (sequence.substr(2) == tail) return kind;
   }
-  return Kind::kOther;
+  return Key::Kind::kOther;
 }
 
 size_t utf8_length(char lead) {
@@ -52,20 +50,20 @@ size_t utf8_length(char lead) {
   return byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
 }
 
-Kind kind_of_byte(char byte) {
+Key::Kind kind_of_byte(char byte) {
   switch (byte) {
     case '\r':
     case '\n':
-      return Kind::kEnter;
+      return Key::Kind::kEnter;
     case '\x7f':
     case '\b':
-      return Kind::kBackspace;
+      return Key::Kind::kBackspace;
     case '\x03':
-      return Kind::kInterrupt;
+      return Key::Kind::kInterrupt;
     case '\x1a':
-      return Kind::kSuspend;
+      return Key::Kind::kSuspend;
     default:
-      return static_cast<unsigned char>(byte) < 0x20 ? Kind::kOther : Kind::kText;
+      return static_cast<unsigned char>(byte) < 0x20 ? Key::Kind::kOther : Key::Kind::kText;
   }
 }
 
@@ -80,12 +78,13 @@ std::vector<Key> take_keys(std::string& bytes, bool final) {
       const auto whole = sequence_length(bytes);
       if (!whole && !final) break;
       length = whole.value_or(bytes.size());
-      key.kind = whole || length == 1 ? kind_of_sequence(bytes.substr(0, length)) : Kind::kOther;
+      key.kind =
+          whole || length == 1 ? kind_of_sequence(bytes.substr(0, length)) : Key::Kind::kOther;
     } else {
       key.kind = kind_of_byte(bytes[0]);
       length = utf8_length(bytes[0]);
       if (bytes.size() < length && !final) break;
-      if (key.kind == Kind::kText) key.text = bytes.substr(0, length);
+      if (key.kind == Key::Kind::kText) key.text = bytes.substr(0, length);
     }
     bytes.erase(0, length);
     keys.push_back(std::move(key));

@@ -208,6 +208,16 @@ TEST_F(SimulatedRun, SetAndSettingsChangeWhatIsInForce) {
   EXPECT_TRUE(train.wait(kPatience));
 }
 
+TEST_F(SimulatedRun, TopShowsTheGpuOfTheRunsFromOutside) {
+  const auto seen = ran_shell(
+      "env -u CORUN_SIM_NODE -u CORUN_DRIVER_DIR -u CORUN_RUN_DIR -u LD_PRELOAD " CORUN_BINARY_DIR
+      "/bin/corun top --json");
+  EXPECT_THAT(seen.out, HasSubstr("\"mode\":\"managed\"")) << seen.err;
+  ASSERT_TRUE(eventually([this] { return !holder(); }));
+  const auto alone = ran({"top", "--once", "--gpu", "simulated"});
+  EXPECT_THAT(alone.err, HasSubstr("no simulated GPU is in use"));
+}
+
 TEST_F(SimulatedRun, WhoHadTheGpuWhenIsMeasured) {
   Process& a = started(corun({"run", "--gpu", "simulated", "--name", "busy", "--",
                               CORUN_BINARY_DIR "/bin/corun-synthetic", "notebook", "--think", "1ms",
