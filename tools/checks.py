@@ -40,20 +40,19 @@ class Step:
     needs: str = ""  # a step that must have passed, else this one fails without running
 
 
-def ctest(name, build_dir, options=""):
+def ctest(name, build_dir, options, jobs):
     """ctest in `build_dir`; the counts come from its own JUnit file."""
     junit = f"build/checks/{name}.xml"
-    # Twice the processors: many tests wait more than they compute. until-pass:2: what lives in wall
-    # time may once lose its processor to another program.
+    # until-pass:2: what lives in wall time may once lose its processor to another program.
     command = (
-        f"ctest --test-dir {build_dir} --output-on-failure --no-tests=error -j{2 * JOBS} "
+        f"ctest --test-dir {build_dir} --output-on-failure --no-tests=error -j{jobs} "
         f"--repeat until-pass:2 --output-junit {ROOT / junit} {options}"
     )
     return command, junit
 
 
-def ctest_step(name, help_text, build_dir, needs, budget_s, options="", prefix=""):
-    command, junit = ctest(name, build_dir, options)
+def ctest_step(name, help_text, build_dir, needs, budget_s, options="", prefix="", jobs=JOBS):
+    command, junit = ctest(name, build_dir, options, jobs)
     return Step(name, help_text, prefix + command, budget_s, junit, needs)
 
 
@@ -84,7 +83,8 @@ STEPS = [
     Step("style", "sizes, banned calls, markers, READMEs", "tools/check_style.py", 30),
     Step("format", "clang-format", "tools/format.sh --check", 60),
     Step("build", "gcc, release", "cmake --preset release && cmake --build --preset release", 480),
-    ctest_step("ctest", "all tests", "build", "build", 480),
+    # Twice the processors: the suites that wait more than they compute run only here.
+    ctest_step("ctest", "all tests", "build", "build", 360, jobs=2 * JOBS),
     Step("dist", "the tree of make dist runs anywhere",
          "tools/make_dist.py && tools/check_dist.py", 60, needs="build"),
     Step("report", "report.html in a browser", "tools/check_report.py", 120, needs="build"),
