@@ -82,7 +82,7 @@ STEPS = [
     Step("rooms", "includes and links keep tools/rooms.txt", "tools/check_rooms.py", 30),
     Step("style", "sizes, banned calls, markers, READMEs", "tools/check_style.py", 30),
     Step("format", "clang-format", "tools/format.sh --check", 60),
-    Step("build", "gcc, release", "cmake --preset release && cmake --build --preset release", 480),
+    Step("build", "gcc, release", "cmake --preset release && cmake --build --preset release", 600),
     # Twice the processors: the suites that wait more than they compute run only here.
     ctest_step("ctest", "all tests", "build", "build", 360, jobs=2 * JOBS),
     Step("dist", "the tree of make dist runs anywhere",
