@@ -31,6 +31,14 @@ class FakeEngine {
           wait_readable(fds, monotonic_now() + std::chrono::seconds(20));
           peer_ = Fd(accept(listener_.get(), nullptr, nullptr));
           if (answer.empty()) return;
+          // An answer before the question would make the asking fail.
+          std::string question;
+          while (question.find("\r\n\r\n") == std::string::npos) {
+            char bytes[512];
+            const ssize_t n = recv(peer_.get(), bytes, sizeof bytes, 0);
+            if (n <= 0) return;
+            question.append(bytes, static_cast<size_t>(n));
+          }
           EXPECT_EQ(send(peer_.get(), answer.data(), answer.size(), MSG_NOSIGNAL),
                     static_cast<ssize_t>(answer.size()));
           peer_.reset();
