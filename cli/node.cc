@@ -64,6 +64,8 @@ void name_node(const std::string& sim_node, const std::string& driver_dir) {
   setenv(kEnvDriverDir, driver_dir.c_str(), 1);
 }
 
+void name_daemon(const std::string& run_dir) { setenv("CORUN_RUN_DIR", run_dir.c_str(), 0); }
+
 Result<GpuInfo> Node::gpu(int device) const {
   const auto index = static_cast<size_t>(device);
   if (index < gpus_.size()) return gpus_[index];

@@ -35,6 +35,9 @@ void use_real_driver();
 
 /// Names a simulated node that runs to this process and its children.
 void name_node(const std::string& sim_node, const std::string& driver_dir);
+/// Names the folder of its corund likewise, unless one is named: beside a named node daemons are
+/// looked for in the node's own place only.
+void name_daemon(const std::string& run_dir);
 
 class Node {
  public:

@@ -1,7 +1,5 @@
 #include "cli/watched_node.h"
 
-#include <cstdlib>
-
 #include "core/environment.h"
 #include "modes/place.h"
 
