@@ -14,9 +14,7 @@ Result<Node> open_watched_node(const NodeChoice& choice, Console& console) {
   CORUN_ASSIGN(const modes::Place place, modes::Place::of_profile(choice.profile));
   if (const auto held = place.held()) {
     name_node(held->sim_node, held->driver_dir);
-    // Once a node is named, daemons are looked for in its own place; this one's is that of the
-    // runs.
-    setenv("CORUN_RUN_DIR", held->daemon_dir().c_str(), 0);
+    name_daemon(held->daemon_dir());
   } else {
     console.err << "corun: no simulated GPU is in use: this is an idle one of its own; start "
                    "'corun run' first to see its workloads\n";
