@@ -167,7 +167,7 @@ void Machine::before_graph(GraphLaunch& launch) {
   if (device != nullptr) {
     Pages& pages = *device->pages.load(std::memory_order_acquire);
     const uint32_t armed = pages.session->hot.armed.load(std::memory_order_relaxed);
-    const bool captures = captures_.load(std::memory_order_seq_cst) > 0;
+    const bool captures = any_capture();
     if ((armed != 0 || graphs_.any_seen()) && !(captures && capturing(launch.stream))) {
       // Beside a capture of its own a thread waits for nothing.
       const bool waits = armed != 0 && !(captures && thread_state.capturing > 0);

@@ -153,7 +153,11 @@ class Machine {
   }
   /// Longest of the kernels that this process launches often, estimated, ns; 0: unknown.
   uint32_t longest_kernel_ns() const { return estimates_.longest_ns(); }
-  void on_capture_begin() { captures_.fetch_add(1, std::memory_order_seq_cst); }
+  /// Before the driver begins it: no call of the shim's own falls into it. Waits for those that are
+  /// under way.
+  void on_capture_begin();
+  /// Some stream is being captured.
+  bool any_capture() const { return captures_.load(std::memory_order_seq_cst) > 0; }
   void on_capture_end();
 
   // Graphs (graph_work.cc).

@@ -163,8 +163,7 @@ void Machine::ask_streams(DeviceState& device, bool foreign) {
   const RelaxedCapture relaxed(*driver_);
   device.streams.for_each([&](StreamState& state) {
     const StreamHandle stream = state.stream.load(std::memory_order_relaxed);
-    if (retired() || state.idle() || is_per_thread_stream(stream) ||
-        captures_.load(std::memory_order_seq_cst) > 0) {
+    if (retired() || state.idle() || is_per_thread_stream(stream) || any_capture()) {
       return;
     }
     const ContextHandle context = state.context.load(std::memory_order_relaxed);

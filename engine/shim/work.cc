@@ -65,8 +65,7 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
     operation.pages = operation.device->pages.load(std::memory_order_acquire);
     armed = operation.pages->session->hot.armed.load(std::memory_order_relaxed);
   }
-  if (captures_.load(std::memory_order_seq_cst) > 0 &&
-      (thread_state.capturing > 0 || capturing(operation.stream))) {
+  if (any_capture() && (thread_state.capturing > 0 || capturing(operation.stream))) {
     operation.pages->session->counters.flags.fetch_or(wire::kFlagCapturing,
                                                       std::memory_order_relaxed);
     return;
@@ -140,6 +139,15 @@ bool Machine::capturing(StreamHandle stream) const {
   return driver_->stream_is_capturing == nullptr ||
          driver_->stream_is_capturing(stream, &status) != Code::kSuccess ||
          status != cuda::CaptureStatus::kNone;
+}
+
+void Machine::on_capture_begin() {
+  captures_.fetch_add(1, std::memory_order_seq_cst);
+  for (auto& slot : devices_) {
+    if (DeviceState* device = slot.load(std::memory_order_acquire)) {
+      const Held none_asks(device->watch_lock);  // who asks looks for captures under it
+    }
+  }
 }
 
 void Machine::on_capture_end() {

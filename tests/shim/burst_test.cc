@@ -1,6 +1,9 @@
 // The latency-critical side: when the gate closes and opens.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/shim/fake_gpu.h"
 
 namespace corun::shim {
@@ -245,6 +248,24 @@ TEST_F(BurstTest, AStreamUnderCaptureBeginsNoBurst) {
   machine.on_capture_end();
   launch(stream(1), Operation::kGraph);
   EXPECT_EQ(word_at_driver, wire::kClosed);
+}
+
+TEST_F(BurstTest, ACaptureBeginsWhenNoStreamIsAskedAnyMore) {
+  launch(stream(1));
+  std::atomic<bool> asking{false};
+  std::atomic<bool> asked{false};
+  gpu.during_query = [&] {
+    asking = true;
+    while (!machine.any_capture()) std::this_thread::yield();
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();  // for a capture that does not wait
+    asked = true;
+  };
+  std::thread other([this] { machine.on_burst_hint(false); });
+  while (!asking) std::this_thread::yield();
+  machine.on_capture_begin();
+  EXPECT_TRUE(asked) << "asking a stream that is being captured would invalidate the capture";
+  other.join();
+  machine.on_capture_end();
 }
 
 TEST_F(BurstTest, HintsDecideWhereABurstEnds) {

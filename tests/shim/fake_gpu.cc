@@ -106,6 +106,9 @@ FakeGpu::FakeGpu() {
     return Code::kSuccess;
   };
   driver.stream_query = [](StreamHandle stream) {
+    if (alive->during_query) {
+      alive->during_query();
+    }
     return alive->busy.contains(stream) ? Code::kNotReady : Code::kSuccess;
   };
   driver.stream_is_capturing = [](StreamHandle stream, cuda::CaptureStatus* status) {

@@ -49,6 +49,7 @@ struct FakeGpu {
   std::vector<HoldLaunch> holds;
   std::vector<StreamHandle> writes;  ///< of values, by stream
   std::function<void()> during_launch;
+  std::function<void()> during_query;
   Code module_code = Code::kSuccess;
   int modules_loaded = 0;
   const std::atomic<uint32_t>* hold_words = nullptr;

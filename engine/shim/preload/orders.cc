@@ -197,7 +197,7 @@ void hold_gpu(DeviceState& device, wire::Counters& counters, uint64_t now_ns) {
   Hold& hold = device.burst.hold();
   const bool wanted = hold.wanted() || device.burst.hold_due_ns() != 0;
   if (wanted && device.watch_lock.try_acquire()) {
-    if (hold.wanted() && !machine.retired()) {
+    if (hold.wanted() && !machine.retired() && !machine.any_capture()) {
       hold.prepare(machine.driver());
     }
     if (device.burst.hold_if_due(machine.driver(), now_ns)) {
