@@ -67,26 +67,13 @@ class Scene:
 
 def window(scene, number, victim, event, later):
     """Runs a window with `event` in it (and `later` after it); what the two felt."""
-    start_ns = time.monotonic_ns() + 300_000_000
     both = [scene.server, scene.job]
-    for tenant in both + ([victim] if victim else []):
-        tenant.read()
-        tenant.send(cmd="start", window=number, at_ns=start_ns, seconds=WINDOW_S, seed=number)
+    start_ns = sweep.start([(tenant, {}) for tenant in both + ([victim] if victim else [])],
+                           number, WINDOW_S, number)
     wait_until(start_ns / 1e9 + EVENT_S)
     event()
     event_us = (time.monotonic_ns() - start_ns) / 1e3
-    answers = {}
-    for tenant in both:
-        progress, latencies, done = [], [], {}
-        for message in tenant.wait_for("done", 4 * WINDOW_S + 20):
-            if message["type"] == "progress":
-                progress += zip(message["t_us"], message["items"])
-            elif message["type"] == "requests":
-                latencies += [(s, (e - s) / 1e3) for s, e in
-                              zip(message["scheduled_us"], message["end_us"])]
-            elif message["type"] == "done":
-                done = message
-        answers[tenant.name] = (progress, latencies, done)
+    answers = {tenant.name: sweep.collect(tenant, 4 * WINDOW_S + 20) for tenant in both}
     later()
     return felt(answers, event_us)
 

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 
+import pair_table
 import sweep
 
 SETTLE_S = 0.5  # of a window, left out: orders take some tenths of a second after a change
@@ -65,39 +66,6 @@ def plan(arguments):
     return all_windows
 
 
-def one_window(number, critical, load, other, seconds, seed):
-    start_ns = time.monotonic_ns() + 250_000_000
-    inside = [tenant for tenant in (critical, other) if tenant]
-    for tenant in inside:
-        tenant.read()
-        extra = {"load": load} if tenant is critical and load is not None else {}
-        tenant.send(cmd="start", window=number, at_ns=start_ns, seconds=seconds + SETTLE_S,
-                    seed=seed, **extra)
-    return {tenant.name: figures_of(tenant, seconds) for tenant in inside}
-
-
-def figures_of(tenant, seconds):
-    """(figures, [(scheduled_us, latency_ms)]) of the window, its first SETTLE_S left out."""
-    progress, latencies, done = [], [], None
-    for message in tenant.wait_for("done", 3 * seconds + 20):
-        if message["type"] == "progress":
-            progress.extend(zip(message["t_us"], message["items"]))
-        elif message["type"] == "requests":
-            latencies.extend((s, (e - s) / 1e3) for s, e in
-                             zip(message["scheduled_us"], message["end_us"]))
-        elif message["type"] == "done":
-            done = message
-    first, last = SETTLE_S * 1e6, (seconds + SETTLE_S) * 1e6
-    found = {"rate": (sweep.at(progress, last) - sweep.at(progress, first)) / seconds,
-             "unanswered": done.get("unanswered", 0), "checksum_ok": done.get("checksum_ok")}
-    latencies = [one for one in latencies if one[0] >= first]
-    values = [ms for _, ms in latencies]
-    if values:
-        found.update({f"p{p}": sweep.percentile(values, p / 100) for p in (50, 90, 99)},
-                     mean=statistics.fmean(values), requests=len(values))
-    return found, latencies
-
-
 def measure(arguments, tenants, control):
     base = sweep.ask(control, {"op": "settings"})["settings"]
     rows, begin = [], time.monotonic()
@@ -122,8 +90,12 @@ def measure_one(arguments, tenants, control, base, number, window):
     if critical:
         sweep.ask(control, {"op": "set", "workload": critical, "class": "latency-critical"})
     try:
-        found = one_window(number, tenants.get(critical), load, tenants.get(other),
-                           arguments.window, 1000 + block)
+        inside = [name for name in (critical, other) if name]
+        extra = {critical: {"load": load} if load is not None else {}}
+        seconds = arguments.window + SETTLE_S
+        sweep.start([(tenants[name], extra.get(name, {})) for name in inside], number, seconds,
+                    1000 + block)
+        found = {name: sweep.figures(tenants[name], seconds, SETTLE_S) for name in inside}
     finally:
         status = sweep.ask(control, {"op": "status"})["status"]
         if critical:
@@ -152,39 +124,6 @@ def tell(row):
     print(" | ".join(parts), flush=True)
 
 
-def ratios(rows):
-    """{(orders, critical, load, other): [(p99 ratio, p50 ratio, rate ratio, p99 ms)]} by block."""
-    alone = {}
-    for row in rows:
-        if row["kind"] == "alone":
-            alone[row["block"], row["critical"], row["load"], row["other"]] = row
-    found = {}
-    for row in rows:
-        if row["kind"] != "pair":
-            continue
-        c = alone.get((row["block"], row["critical"], row["load"], None))
-        o = alone.get((row["block"], None, None, row["other"]))
-        if c and o and "p99" in row["c"]:
-            key = row["orders"], row["critical"], row["load"], row["other"]
-            found.setdefault(key, []).append(
-                (row["c"]["p99"] / c["c"]["p99"], row["c"]["p50"] / c["c"]["p50"],
-                 row["o"]["rate"] / o["o"]["rate"], row["c"]["p99"]))
-    return found
-
-
-def summarise(rows):
-    found, groups = ratios(rows), {}
-    for (orders, critical, load, other), values in sorted(found.items(), key=str):
-        p99, p50, rate = (sweep.with_interval([v[i] for v in values]) for i in range(3))
-        print(f"{orders:22} {critical:10} {load or '':5} {other:14} p99 {p99:24} p50 {p50:24} "
-              f"other {rate}")
-        groups.setdefault((orders, load), []).append(sweep.interval([v[0] for v in values])[0])
-    print("\nover pairs: mean of p99 over alone, and its geometric mean with a 95 % interval")
-    for (orders, load), values in groups.items():
-        print(f"{orders:22} load {load or 'own':5} {len(values):3} pairs  "
-              f"{statistics.fmean(values):.3f}  {sweep.with_interval(values)}")
-
-
 def together(arguments, tenants, control, text, rows):
     """Several others at once under the policy `fair`; their shares of the measured GPU time."""
     weights = {name: float(weight) for name, weight in
@@ -192,12 +131,7 @@ def together(arguments, tenants, control, text, rows):
     sweep.ask(control, {"op": "settings", "policy": "fair"})
     for name, weight in weights.items():
         sweep.ask(control, {"op": "set", "workload": name, "weight": weight, "class": "normal"})
-    before = gpu_seconds(control)
-    start_ns = time.monotonic_ns() + 250_000_000
-    for name in weights:
-        tenants[name].read()
-        tenants[name].send(cmd="start", window=0, at_ns=start_ns, seed=1,
-                           seconds=arguments.together_seconds)
+    sweep.start([(tenants[name], {}) for name in weights], 0, arguments.together_seconds, 1)
     time.sleep(1.25)  # orders are there
     series, found = [gpu_seconds(control)], {}
     for _ in range(int(arguments.together_seconds - 1.5)):
@@ -206,12 +140,12 @@ def together(arguments, tenants, control, text, rows):
     after, middle = series[-1], series[max(0, len(series) - 11)]  # the last 10 s
     keep_slices(arguments, control)
     for name in weights:
-        found[name] = figures_of(tenants[name], arguments.together_seconds - SETTLE_S)[0]
+        found[name] = sweep.figures(tenants[name], arguments.together_seconds, SETTLE_S)[0]
     used = {name: after[name] - middle[name] for name in weights}
     alone = {name: statistics.fmean([r["o"]["rate"] for r in rows if r["kind"] == "alone"
                                      and r["other"] == name] or [math.nan]) for name in weights}
     row = {"together": weights, "seconds": arguments.together_seconds, "gpu_seconds": used,
-           "before": before, "series": [{name: one[name] for name in weights} for one in series],
+           "series": [{name: one[name] for name in weights} for one in series],
            "rates": {name: found[name]["rate"] for name in weights},
            "rate_over_alone": {name: found[name]["rate"] / alone[name] for name in weights},
            "shares": {name: used[name] / sum(used.values()) for name in weights}}
@@ -247,23 +181,22 @@ def gpu_seconds(control):
 def idle_cost(control, tenants, seconds):
     """Processor time of corund and of the workloads' shim threads while all are idle."""
     def spent():
-        ticks = {}
+        found = {}
         status = sweep.ask(control, {"op": "status"})["status"]
         pids = {"corund": status["pid"]}
         pids.update({w["name"]: w["sessions"][0]["pid"] for w in status["workloads"]
                      if w["sessions"]})
         for name, pid in pids.items():
             for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                text = (task / "stat").read_text()
-                thread, fields = text[text.index("(") + 1:text.rindex(")")], text.split(")")[-1]
+                thread = (task / "comm").read_text().strip()
                 if name == "corund" or thread.startswith("corun"):
                     run_ns = int((task / "schedstat").read_text().split()[0])
-                    ticks[f"{name}/{thread}/{task.name}"] = (run_ns, int(fields.split()[11]))
-        return ticks
+                    found[f"{name}/{thread}/{task.name}"] = run_ns
+        return found
     before = spent()
     time.sleep(seconds)
     after = spent()
-    cost = {name: (after[name][0] - before[name][0]) / 1e9 / seconds
+    cost = {name: (after[name] - before[name]) / 1e9 / seconds
             for name in after if name in before}
     print("idle, share of a core:", json.dumps({k: round(v, 5) for k, v in cost.items()}))
     print(f"idle, all of corun over {len(tenants)} workloads: "
@@ -309,7 +242,7 @@ def run(arguments, scratch):
         rows = measure(arguments, tenants, control)
         for text in arguments.together:
             together(arguments, tenants, control, text, rows)
-        summarise(rows)
+        pair_table.tell(arguments.out)
     finally:
         for name, tenant in tenants.items():
             tenant.stop()

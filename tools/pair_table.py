@@ -4,7 +4,7 @@
 Per pair: the critical workload's p99 over its own when alone (95 % interval by resampling the
 requests of both windows, which leaves out how windows differ), and the other's rate over its own.
 `bound`: what the other could keep if nobody overlapped, 1 - busy - 2 x busy periods a second x
-0.18 ms, from the critical workload's GPU time and GPU visits when it was alone in the block.
+0.18 ms, from the critical workload's requests when it was alone in the block.
 """
 
 import collections
@@ -21,12 +21,24 @@ SWITCH_S = 0.18e-3  # of one switch between two contexts, measured (docs/adr/000
 
 
 def load(folder):
-    rows = [json.loads(line) for line in (folder / "windows.jsonl").open()]
+    rows = [json.loads(line) for line in (folder / "windows.jsonl").read_text().splitlines()]
     latencies = collections.defaultdict(list)
     with gzip.open(folder / "latencies.csv.gz", "rt") as file:
         for line in csv.DictReader(file):
-            latencies[int(line["window"])].append(float(line["latency_ms"]))
+            latencies[int(line["window"])].append(
+                (float(line["scheduled_us"]) / 1e3, float(line["latency_ms"])))
     return rows, latencies
+
+
+def bound(requests, seconds):
+    """Of [(scheduled_ms, latency_ms)], answered in order: what a server that is alone leaves."""
+    free_ms, busy_ms, visits = 0.0, 0.0, 0
+    for scheduled_ms, latency_ms in requests:
+        end_ms = scheduled_ms + latency_ms
+        visits += scheduled_ms >= free_ms
+        busy_ms += end_ms - max(scheduled_ms, free_ms)
+        free_ms = end_ms
+    return 1 - busy_ms / 1e3 / seconds - 2 * visits / seconds * SWITCH_S
 
 
 def p99(values):
@@ -40,22 +52,10 @@ def ratio_interval(shared, alone, chance, samples=300):
     return ratios[int(0.025 * samples)], ratios[int(0.975 * samples)]
 
 
-def deltas(rows, name, figure):
-    """How much a workload's figure grew in each window: its status is told after those it is in."""
-    last, found = 0.0, {}
-    for row in rows:
-        if name in row["figures"]:
-            value = row["figures"][name].get(figure) or 0.0
-            found[row["window"]] = value - last
-            last = value
-    return found
-
-
 def pairs(rows, latencies):
     alone = {(r["block"], r["critical"], r["load"], r["other"]): r
              for r in rows if r["kind"] == "alone"}
     chance, found = random.Random(1), collections.defaultdict(list)
-    used = {}
     for row in rows:
         if row["kind"] != "pair":
             continue
@@ -63,19 +63,14 @@ def pairs(rows, latencies):
         o = alone.get((row["block"], None, None, row["other"]))
         if not c or not o:
             continue
-        name = row["critical"]
-        if name not in used:
-            used[name] = {f: deltas(rows, name, f) for f in ("gpu_seconds", "bursts")}
-        seconds = row["seconds"] + 0.5
-        busy = used[name]["gpu_seconds"][c["window"]] / seconds
-        visits = used[name]["bursts"][c["window"]] / seconds
-        found[row["orders"], name, row["load"], row["other"]].append({
+        shared, single = ([ms for _, ms in latencies[w["window"]]] for w in (row, c))
+        found[row["orders"], row["critical"], row["load"], row["other"]].append({
             "window": row["window"], "p99": row["c"]["p99"] / c["c"]["p99"],
             "p50": row["c"]["p50"] / c["c"]["p50"], "ms": (c["c"]["p99"], row["c"]["p99"]),
-            "interval": ratio_interval(latencies[row["window"]], latencies[c["window"]], chance),
+            "interval": ratio_interval(shared, single, chance),
             "rate": row["o"]["rate"] / o["o"]["rate"],
             "served": row["c"]["rate"] / c["c"]["rate"],
-            "bound": 1 - busy - 2 * visits * SWITCH_S})
+            "bound": bound(latencies[c["window"]], c["seconds"])})
     return found
 
 
@@ -83,8 +78,8 @@ def geometric(values):
     return math.exp(statistics.fmean(math.log(v) for v in values))
 
 
-def main():
-    rows, latencies = load(pathlib.Path(sys.argv[1]))
+def tell(folder):
+    rows, latencies = load(folder)
     found = pairs(rows, latencies)
     groups = collections.defaultdict(list)
     for key, values in sorted(found.items(), key=str):
@@ -105,4 +100,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit("usage: tools/pair_table.py DIR")
+    tell(pathlib.Path(sys.argv[1]))

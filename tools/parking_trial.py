@@ -49,18 +49,10 @@ class Place:
 
 def window(tenants, number, seconds):
     """Per tenant its progress [(t_us, items)] in a window of all of them, and its `done` line."""
-    start_ns = time.monotonic_ns() + 300_000_000
-    for tenant in tenants:
-        tenant.read()
-        tenant.send(cmd="start", window=number, at_ns=start_ns, seconds=seconds, seed=number)
+    sweep.start([(tenant, {}) for tenant in tenants], number, seconds, number)
     found = {}
     for tenant in tenants:
-        progress, done = [], None
-        for message in tenant.wait_for("done", 3 * seconds + 60):
-            if message["type"] == "progress":
-                progress += zip(message["t_us"], message["items"])
-            elif message["type"] == "done":
-                done = message
+        progress, _, done = sweep.collect(tenant, 3 * seconds + 60)
         found[tenant.name] = progress, done
     return found
 

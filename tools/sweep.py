@@ -150,29 +150,43 @@ def at(progress, t_us):
     return before[1]
 
 
-def one_window(number, tenants, seconds, seed):
-    """Runs the tenants in one window; per tenant its latencies [(scheduled_us, ms)] and rate."""
+def start(tenants, number, seconds, seed):
+    """Orders a window of all of them; returns when it begins, CLOCK_MONOTONIC ns. `tenants`: each
+    with what its command has besides."""
     start_ns = time.monotonic_ns() + 300_000_000
-    for tenant in tenants:
+    for tenant, extra in tenants:
         tenant.read()
-        tenant.send(cmd="start", window=number, at_ns=start_ns, seconds=seconds, seed=seed)
-    found = {}
-    for tenant in tenants:
-        progress, latencies, done = [], [], None
-        for message in tenant.wait_for("done", 4 * seconds + 20):
-            if message["type"] == "progress":
-                progress.extend(zip(message["t_us"], message["items"]))
-            elif message["type"] == "requests":
-                latencies.extend((s, (e - s) / 1e3) for s, e in
-                                 zip(message["scheduled_us"], message["end_us"]))
-            elif message["type"] == "done":
-                done = message
-        first, last = SETTLE_S * 1e6, seconds * 1e6
-        found[tenant.name] = {
-            "rate": (at(progress, last) - at(progress, first)) / (seconds - SETTLE_S),
-            "latencies": [one for one in latencies if one[0] >= first],
-            "unanswered": done.get("unanswered", 0), "checksum_ok": done.get("checksum_ok")}
-    return found
+        tenant.send(cmd="start", window=number, at_ns=start_ns, seconds=seconds, seed=seed, **extra)
+    return start_ns
+
+
+def collect(tenant, patience_s):
+    """Of a window, until its end: progress [(t_us, items)], latencies [(scheduled_us, ms)], and its
+    last message."""
+    progress, latencies = [], []
+    messages = tenant.wait_for("done", patience_s)
+    for message in messages:
+        if message["type"] == "progress":
+            progress.extend(zip(message["t_us"], message["items"]))
+        elif message["type"] == "requests":
+            latencies.extend((s, (e - s) / 1e3) for s, e in
+                             zip(message["scheduled_us"], message["end_us"]))
+    return progress, latencies, messages[-1]
+
+
+def figures(tenant, seconds, settle_s):
+    """A tenant's (figures, latencies) of a window of `seconds`, its first settle_s left out."""
+    progress, latencies, done = collect(tenant, 4 * seconds + 20)
+    first, last = settle_s * 1e6, seconds * 1e6
+    latencies = [one for one in latencies if one[0] >= first]
+    values = [ms for _, ms in latencies]
+    found = {"rate": (at(progress, last) - at(progress, first)) / (seconds - settle_s),
+             "unanswered": done.get("unanswered", 0), "checksum_ok": done.get("checksum_ok"),
+             "requests": len(values)}
+    if values:
+        found.update({f"p{p}": percentile(values, p / 100) for p in (50, 90, 99)},
+                     mean=statistics.fmean(values))
+    return found, latencies
 
 
 def variants_of(arguments):
@@ -197,19 +211,14 @@ def measure(arguments, tenants, control, out):
             change.update(json.loads(what))
         ask(control, {"op": "settings", **change})
         inside = [t for t in tenants if kind == "variant" or t.name == what]
-        found = one_window(number, inside, arguments.window + SETTLE_S, 1000 + rep)
+        seconds = arguments.window + SETTLE_S
+        start([(tenant, {}) for tenant in inside], number, seconds, 1000 + rep)
+        found = {tenant.name: figures(tenant, seconds, SETTLE_S) for tenant in inside}
         status = ask(control, {"op": "status"})["status"]
         row = {"window": number, "rep": rep, "kind": kind, "what": what,
                "seconds": arguments.window}
-        for tenant in inside:
-            one = found[tenant.name]
-            values = [ms for _, ms in one["latencies"]]
-            row[tenant.name] = {"rate": one["rate"], "unanswered": one["unanswered"],
-                                "checksum_ok": one["checksum_ok"], "requests": len(values)}
-            if values:
-                row[tenant.name].update({f"p{p}": percentile(values, p / 100)
-                                         for p in (50, 90, 99)}, mean=statistics.fmean(values))
-                latencies.writelines(f"{number},{s:.0f},{ms:.4f}\n" for s, ms in one["latencies"])
+        for name, (row[name], requests) in found.items():
+            latencies.writelines(f"{number},{s:.0f},{ms:.4f}\n" for s, ms in requests)
         row["figures"] = {w["name"]: {f["name"]: f["value"] for f in w["figures"]}
                           for w in status["workloads"]}
         rows.append(row)

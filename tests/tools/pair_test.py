@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""tools/pair_matrix.py, pair_table.py and the trials: plans, ratios, bounds and gaps, no GPU."""
+
+import argparse
+import gzip
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import fault_trial  # noqa: E402
+import pair_matrix  # noqa: E402
+import pair_table  # noqa: E402
+import parking_trial  # noqa: E402
+import sweep  # noqa: E402
+
+
+class FakeTenant:
+    """Has said all that it will say of a window."""
+
+    def __init__(self, *messages):
+        self.messages = list(messages)
+
+    def wait_for(self, kind, _seconds):
+        assert self.messages[-1]["type"] == kind
+        return self.messages
+
+
+class Window(unittest.TestCase):
+    def test_figures_leave_the_first_part_out(self):
+        tenant = FakeTenant(
+            {"type": "progress", "t_us": [500_000, 2_500_000], "items": [100, 500]},
+            {"type": "requests", "scheduled_us": [100_000, 900_000, 1_000_000],
+             "end_us": [190_000, 901_000, 1_003_000]},
+            {"type": "done", "unanswered": 2, "checksum_ok": True})
+        found, latencies = sweep.figures(tenant, 2.5, 0.5)
+        self.assertEqual(latencies, [(900_000, 1.0), (1_000_000, 3.0)])
+        self.assertEqual((found["rate"], found["requests"], found["mean"]), (200, 2, 2.0))
+        self.assertEqual((found["unanswered"], found["checksum_ok"]), (2, True))
+
+    def test_who_answers_no_requests_has_no_latency(self):
+        found, latencies = sweep.figures(FakeTenant({"type": "done"}), 2.5, 0.5)
+        self.assertEqual((latencies, found["rate"]), ([], 0))
+        self.assertNotIn("p99", found)
+
+
+def options(**more):
+    return argparse.Namespace(
+        seed=1, blocks=2, orders=["{}", "none"], main_load=0.3,
+        criticals=[pair_matrix.Workload("bert=x", True, [0.3, 0.16]),
+                   pair_matrix.Workload("own!=x", True, [0.3, 0.16])],
+        others=[pair_matrix.Workload("gpt2=x", False, [])], **more)
+
+
+class Plan(unittest.TestCase):
+    def test_each_block_has_everybody_alone_at_each_load(self):
+        for block in range(2):
+            alone = [w[2:5] for w in pair_matrix.plan(options()) if w[:2] == (block, "alone")]
+            self.assertCountEqual(alone, [("bert", 0.3, None), ("bert", 0.16, None),
+                                          ("own", None, None), (None, None, "gpt2")])
+
+    def test_other_orders_come_first_and_other_loads_second(self):
+        pairs = [(w[0], *w[2:4], w[5]) for w in pair_matrix.plan(options()) if w[1] == "pair"]
+        self.assertCountEqual(pairs, [
+            (0, "bert", 0.3, "{}"), (0, "own", None, "{}"), (0, "bert", 0.3, "none"),
+            (0, "own", None, "none"), (1, "bert", 0.3, "{}"), (1, "own", None, "{}"),
+            (1, "bert", 0.16, "{}")])
+
+    def test_a_workload_without_a_command_is_refused(self):
+        with self.assertRaises(SystemExit):
+            pair_matrix.Workload("bert", True, [])
+
+
+class Table(unittest.TestCase):
+    def test_requests_that_queue_are_one_visit(self):
+        # busy for 1 ms, then for 2 ms without a break: two visits in 0.1 s
+        requests = [(0.0, 1.0), (50.0, 1.0), (50.5, 1.5)]
+        self.assertAlmostEqual(pair_table.bound(requests, 0.1),
+                               1 - 0.003 / 0.1 - 2 * (2 / 0.1) * 0.18e-3)
+
+    def test_ratios_are_taken_inside_a_block(self):
+        def row(window, block, kind, critical=None, other=None, c=None, o=None, orders=None):
+            figures = {"c": {"p99": c, "p50": c, "rate": 10}} if c else {}
+            figures |= {"o": {"rate": o}} if o else {}
+            return {"window": window, "block": block, "kind": kind, "critical": critical,
+                    "load": None, "other": other, "orders": orders, "seconds": 1.0, **figures}
+
+        rows = [row(1, 0, "alone", "s", c=1.0), row(2, 0, "alone", other="t", o=100),
+                row(3, 0, "pair", "s", "t", 1.5, 80, "{}"), row(4, 1, "alone", "s", c=2.0),
+                row(5, 1, "alone", other="t", o=200), row(6, 1, "pair", "s", "t", 2.2, 100, "{}"),
+                row(7, 2, "pair", "s", "t", 9.0, 1, "{}")]
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(scratch)
+            (folder / "windows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+            with gzip.open(folder / "latencies.csv.gz", "wt") as file:
+                file.write("window,scheduled_us,latency_ms\n")
+                file.writelines(f"{w},0,1.0\n" for w in (1, 3, 4, 6, 7))
+            found = pair_table.pairs(*pair_table.load(folder))
+        values = found["{}", "s", None, "t"]
+        self.assertEqual([v["window"] for v in values], [3, 6])
+        self.assertEqual([round(v["p99"], 6) for v in values], [1.5, 1.1])
+        self.assertEqual([v["rate"] for v in values], [0.8, 0.5])
+
+
+class Trials(unittest.TestCase):
+    def test_what_the_neighbours_felt_is_told_before_and_after(self):
+        progress = [(1_000_000, 10), (1_500_000, 20), (2_600_000, 20), (2_700_000, 30)]
+        latencies = [(500_000, 2.0), (2_100_000, 190.0)]
+        felt = fault_trial.felt({"job": (progress, [], {"checksum_ok": True}),
+                                 "server": ([], latencies, {"checksum_ok": False})}, 2_000_000)
+        self.assertEqual((felt["server_worst_ms_before"], felt["server_worst_ms_after"]),
+                         (2.0, 190.0))
+        self.assertEqual((felt["job_longest_gap_ms_before"], felt["job_longest_gap_ms_after"]),
+                         (1000.0, 1200.0))
+        self.assertEqual((felt["job_right"], felt["server_right"]), (True, False))
+
+    def test_time_without_progress_counts_to_the_end_of_the_window(self):
+        self.assertEqual(parking_trial.longest_gap_s([(1e6, 5), (2e6, 9), (30e6, 9)], 60), 58)
+        self.assertEqual(parking_trial.longest_gap_s([(40e6, 5), (59e6, 9)], 60), 40)
+
+
+if __name__ == "__main__":
+    unittest.main()
