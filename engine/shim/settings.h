@@ -86,6 +86,17 @@ inline constexpr uint64_t kAnswerSlackNs = 1'000'000'000;
 inline constexpr uint64_t kReleaseNs = 1'000'000'000;
 inline constexpr uint64_t kReleaseLookNs = 10'000'000;
 
+/// Room in host memory while a process is being parked (preload/host_room.h): new areas from this
+/// size on are looked for so often and so long, and touched in pieces by at most so many threads, a
+/// quarter of the processors. Areas from kRoomKnown on are told from new ones beside them.
+inline constexpr uint64_t kRoomLeast = uint64_t{64} << 20;
+inline constexpr uint64_t kRoomKnown = uint64_t{8} << 20;
+inline constexpr uint64_t kRoomPiece = uint64_t{64} << 20;
+inline constexpr uint64_t kRoomBesides = uint64_t{1} << 30;  ///< contexts, code
+inline constexpr uint64_t kRoomLookNs = 5'000'000;
+inline constexpr uint64_t kRoomPatienceNs = 60'000'000'000;
+inline constexpr long kRoomThreads = 4;
+
 /// Granules of device memory: what one allocation is rounded up to when it is counted.
 inline constexpr uint64_t kAllocationGranule = 512;
 inline constexpr uint64_t kPhysicalGranule = uint64_t{2} << 20;

@@ -96,6 +96,28 @@ TEST_F(ParkingTest, ItIsReadyOnceNobodyIsInsideOfASynchronisation) {
   EXPECT_EQ(held(), 1U) << "a synchronisation that was going on does not ask";
 }
 
+constexpr uint64_t kMap = uint64_t{160} << 20;
+
+TEST_F(ParkingTest, WhatTheDriverMapsForTheProcessMeanwhileIsTouchedForIt) {
+  workload->ask("alloc plain " + std::to_string(kMap));
+  workload->ask("map " + std::to_string(kMap));
+  FakeDaemon::set_parked(*page, true);
+  ASSERT_TRUE(eventually([&] { return ready() == 1; }));
+  workload->ask("map " + std::to_string(kMap));
+  EXPECT_TRUE(workload->becomes("resident 1", std::to_string(kMap)));
+  EXPECT_EQ(workload->ask("resident 0"), "0") << "it was there before";
+}
+
+TEST_F(ParkingTest, AMapThatIsFarLargerThanTheProcesssDeviceMemoryIsNotTouched) {
+  workload->ask("alloc plain " + std::to_string(kMap));
+  FakeDaemon::set_parked(*page, true);
+  ASSERT_TRUE(eventually([&] { return ready() == 1; }));
+  ASSERT_TRUE(workload->becomes("threads corun-room", "1"));
+  workload->ask("map " + std::to_string(uint64_t{64} << 30));
+  ASSERT_TRUE(workload->becomes("threads corun-room", "0")) << "it looks no further";
+  EXPECT_EQ(workload->ask("resident 0"), "0");
+}
+
 TEST_F(ParkingTest, AThreadThatWaitsForTheGpuIsTold) {
   workload->ask("block-syncs 1");
   workload->ask("thread cuCtxSynchronize");

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,10 +14,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/abi/nvml.h"
@@ -283,6 +287,49 @@ Function helper(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
 }
 
+/// Pages of `map` that are there.
+size_t resident_bytes(void* map, size_t bytes) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> there(bytes / page);
+  if (mincore(map, bytes, there.data()) != 0) return SIZE_MAX;
+  size_t pages = 0;
+  for (const unsigned char one : there) pages += one & 1U;
+  return pages * page;
+}
+
+int threads_named(const std::string& name) {
+  int count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "comm");
+    std::string found;
+    count += std::getline(file, found) && found == name ? 1 : 0;
+  }
+  return count;
+}
+
+/// Commands about private maps, as a driver makes them for what it moves; false: none of them.
+bool run_maps(const std::string& command, std::istringstream& rest) {
+  static std::vector<std::pair<void*, size_t>> maps;
+  size_t number = 0;
+  if (command == "map") {
+    rest >> number;
+    maps.emplace_back(mmap(nullptr, number, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+                      number);
+    fmt::print("{}\n", maps.back().first != MAP_FAILED);
+  } else if (command == "resident") {
+    rest >> number;
+    fmt::print("{}\n", resident_bytes(maps.at(number).first, maps.at(number).second));
+  } else if (command == "threads") {
+    std::string name;
+    rest >> name;
+    fmt::print("{}\n", threads_named(name));
+  } else {
+    return false;
+  }
+  return true;
+}
+
 /// Commands about memory; false: it is none of them.
 bool run_memory(const std::string& command, std::istringstream& rest) {
   std::string word;
@@ -342,7 +389,7 @@ bool run_threads(const std::string& command, std::istringstream& rest) {
 }
 
 void run(const std::string& command, std::istringstream& rest) {
-  if (run_memory(command, rest) || run_threads(command, rest)) return;
+  if (run_memory(command, rest) || run_maps(command, rest) || run_threads(command, rest)) return;
   std::string word;
   unsigned long number = 0;
   if (command == "start") {
