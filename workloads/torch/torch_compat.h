@@ -29,6 +29,12 @@ class Autocast {
 /// softmax(q kᵀ / √d) v of [batch, heads, tokens, d]; `causal`: a token sees none after it.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal);
 
+/// softmax(q kᵀ + mask) v of q [rows, heads, tokens, d], k and v [rows, kv_heads, span, d]: as many
+/// queries in a row share their keys as there are heads for one of theirs. `mask` [rows, 1, tokens,
+/// span]. Where the library has no such kernel it is computed step by step.
+at::Tensor grouped_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                             const at::Tensor& mask);
+
 /// x / rms(x) * weight over the last dimension; the mean in 32 bits.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 

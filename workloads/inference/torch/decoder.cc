@@ -78,12 +78,11 @@ Decoder::Pass Decoder::pass(const at::Tensor& slots, const at::Tensor& places, i
           .first = first,
           .span = span,
           .rotation = rotation,
-          .mask = mask.view({rows, 1, 1, tokens, span})};
+          .mask = mask.view({rows, 1, tokens, span})};
 }
 
 at::Tensor Decoder::attend(const Layer& layer, const at::Tensor& x, const Pass& pass) const {
   const int64_t rows = x.size(0), tokens = x.size(1), head = shape_.head_width();
-  const int64_t group = shape_.heads / shape_.kv_heads;
   const int64_t all = shape_.heads + 2 * shape_.kv_heads;
   const at::Tensor pairs = layer.qkv(x).to(at::kFloat).view({rows, tokens, all, head / 2, 2});
   const at::Tensor turned = at::view_as_real(at::view_as_complex(pairs) * pass.rotation)
@@ -95,27 +94,23 @@ at::Tensor Decoder::attend(const Layer& layer, const at::Tensor& x, const Pass& 
                    turned.narrow(2, shape_.heads, 2 * shape_.kv_heads)
                        .view({rows, tokens, 2, shape_.kv_heads, head}));
   const at::Tensor known = cache.narrow(1, pass.first, rows).narrow(3, 0, pass.span);
-  // The queries of a group are rows of one product with their common keys.
-  const at::Tensor q = turned.narrow(2, 0, shape_.heads)
-                           .view({rows, tokens, shape_.kv_heads, group, head})
-                           .permute({0, 2, 3, 1, 4})
-                           .reshape({rows, shape_.kv_heads, group * tokens, head});
-  const at::Tensor scores = at::matmul(q, known[0].transpose(-2, -1))
-                                .view({rows, shape_.kv_heads, group, tokens, pass.span})
-                                .add_(pass.mask);
-  const at::Tensor seen = at::matmul(
-      at::softmax(scores, -1).view({rows, shape_.kv_heads, group * tokens, pass.span}), known[1]);
-  return layer.out(seen.view({rows, shape_.kv_heads, group, tokens, head})
-                       .permute({0, 3, 1, 2, 4})
-                       .reshape({rows, tokens, shape_.width}));
+  const at::Tensor q = turned.narrow(2, 0, shape_.heads).transpose(1, 2);
+  return libtorch::grouped_attention(q, known[0], known[1], pass.mask)
+      .transpose(1, 2)
+      .reshape({rows, tokens, shape_.width});
 }
 
-at::Tensor Decoder::layers(at::Tensor x, const Pass& pass) const {
+at::Tensor Decoder::layers(const at::Tensor& embedded, const Pass& pass) const {
+  const at::Tensor x = embedded.clone();
+  at::Tensor sum = x.view({-1, shape_.width});  // what each part gives is added in its product
   for (const Layer& layer : layers_) {
-    x = x + attend(layer, libtorch::rms_norm(x, layer.attention_norm, kNormEpsilon), pass);
+    const at::Tensor seen =
+        attend(layer, libtorch::rms_norm(x, layer.attention_norm, kNormEpsilon), pass);
+    sum.addmm_(seen.view({-1, shape_.width}), layer.out.weight.t());
     const at::Tensor both = layer.gate_up(libtorch::rms_norm(x, layer.wide_norm, kNormEpsilon));
-    const at::Tensor gate = both.narrow(-1, 0, shape_.hidden);
-    x = x + layer.down(at::silu(gate) * both.narrow(-1, shape_.hidden, shape_.hidden));
+    const at::Tensor wide = at::silu(both.narrow(-1, 0, shape_.hidden))
+                                .mul_(both.narrow(-1, shape_.hidden, shape_.hidden));
+    sum.addmm_(wide.view({-1, shape_.hidden}), layer.down.weight.t());
   }
   return x;
 }

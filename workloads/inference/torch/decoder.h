@@ -56,11 +56,12 @@ class Decoder {
     int64_t first = 0;  ///< slot
     int64_t span = 0;
     at::Tensor rotation;  ///< complex [rows, tokens, heads, half a head]
-    at::Tensor mask;      ///< [rows, 1, 1, tokens, span], added to the scores
+    at::Tensor mask;      ///< [rows, 1, tokens, span], added to the scores
   };
   Pass pass(const at::Tensor& slots, const at::Tensor& places, int64_t first, int64_t span) const;
+  /// What the heads see, side by side [rows, tokens, width].
   at::Tensor attend(const Layer& layer, const at::Tensor& x, const Pass& pass) const;
-  at::Tensor layers(at::Tensor x, const Pass& pass) const;
+  at::Tensor layers(const at::Tensor& embedded, const Pass& pass) const;
   at::Tensor logits(const at::Tensor& x) const;
 
   DecoderShape shape_;
