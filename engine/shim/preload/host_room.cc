@@ -1,9 +1,11 @@
 #include "engine/shim/preload/host_room.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,7 +37,7 @@ constinit Search search;
 struct RoomWork {
   Area area;
   std::atomic<uint64_t> next{0};
-  std::atomic<int> threads{0};
+  std::atomic<uint32_t> threads{0};
 };
 constinit RoomWork room;
 
@@ -59,9 +61,10 @@ void* touch_along(void*) {
   return nullptr;
 }
 
-void pause_for(uint64_t ns) {
-  const timespec time{.tv_sec = 0, .tv_nsec = static_cast<long>(ns)};
-  nanosleep(&time, nullptr);
+/// Waits for a change of the word, but not for long.
+void rest_on(const std::atomic<uint32_t>& word, uint32_t seen) {
+  const timespec limit{.tv_sec = 0, .tv_nsec = static_cast<long>(kRoomLookNs)};
+  syscall(SYS_futex, &word, FUTEX_WAIT, seen, &limit, nullptr, 0);
 }
 
 /// Begins at a page: areas do.
@@ -82,8 +85,8 @@ void touch_all(const Area& area) {
     }
   }
   touch_room();
-  while (room.threads.load(std::memory_order_acquire) != 0) {
-    pause_for(kRoomLookNs);
+  while (const uint32_t others = room.threads.load(std::memory_order_acquire)) {
+    rest_on(room.threads, others);
   }
   log_debug("room for parking: %llu bytes in %.3f s", static_cast<unsigned long long>(area.bytes()),
             static_cast<double>(now_ns() - begin_ns) * 1e-9);
@@ -114,7 +117,9 @@ void* search_room(void*) {
   while (search.budget >= kRoomLeast && machine.parked(*search.device) &&
          now_ns() < search.until_ns) {
     if (!look_once()) {
-      pause_for(kRoomLookNs);
+      const std::atomic<uint32_t>& armed =
+          search.device->pages.load(std::memory_order_acquire)->session->hot.armed;
+      rest_on(armed, armed.load(std::memory_order_acquire));
     }
   }
   searching.store(false, std::memory_order_release);
