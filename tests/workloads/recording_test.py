@@ -1,15 +1,21 @@
 """workloads/reference/recording.py: a small trace written by hand becomes a recording."""
 
+import contextlib
 import copy
+import io
 import json
 import pathlib
 import subprocess
 import sys
+import tempfile
+import types
 import unittest
+from unittest import mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 REFERENCE = HERE.parents[1] / "workloads" / "reference"
 sys.path.insert(0, str(REFERENCE))
+import record_profile  # noqa: E402
 import recording  # noqa: E402
 
 TRACE = json.loads((HERE / "kineto_trace.json").read_text(encoding="utf-8"))
@@ -96,6 +102,27 @@ class Program(unittest.TestCase):
             done = self.ask(*arguments)
             self.assertEqual(done.returncode, 2)
             self.assertIn(text, done.stderr)
+
+    def test_a_model_that_fails_is_told_and_the_others_go_on(self):
+        def record(name, steps, about):
+            if name == "resnet50":
+                raise ImportError("No module named 'torchvision'\nmore")
+            return recording.assemble({"name": name, "step_us": 70.0, **about}, TRACE)
+
+        said, told = io.StringIO(), io.StringIO()
+        cuda = types.SimpleNamespace(is_available=lambda: True)
+        with (tempfile.TemporaryDirectory() as folder,
+              mock.patch.dict(sys.modules, torch=types.SimpleNamespace(cuda=cuda)),
+              mock.patch.multiple(record_profile, record=record, probe=mock.DEFAULT,
+                                  release=mock.DEFAULT, machine=lambda: {"gpu": {}}),
+              contextlib.redirect_stdout(said), contextlib.redirect_stderr(told)):
+            out = pathlib.Path(folder) / "new"
+            options = record_profile.parse(["--models", "resnet50,gpt2", "--out", str(out)])
+            self.assertEqual(record_profile.record_all(options), 1)
+            self.assertEqual([path.name for path in out.iterdir()], ["train-gpt2.json"])
+        self.assertEqual(told.getvalue(), "record_profile: resnet50: ImportError: "
+                         "No module named 'torchvision'\n")
+        self.assertIn("1 of 2 models", said.getvalue())
 
 
 if __name__ == "__main__":
