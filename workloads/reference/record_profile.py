@@ -92,7 +92,12 @@ def machine():
     gpu = torch.cuda.get_device_properties(0)
     return {"gpu": {"name": gpu.name, "sm_count": gpu.multi_processor_count,
                     "compute_capability": f"{gpu.major}.{gpu.minor}",
-                    "memory_bytes": gpu.total_memory, "driver": driver_version()},
+                    "memory_bytes": gpu.total_memory, "driver": driver_version(),
+                    # What bounds the blocks on an SM; null where this PyTorch does not tell.
+                    "threads_per_sm": getattr(gpu, "max_threads_per_multi_processor", None),
+                    "registers_per_sm": getattr(gpu, "regs_per_multiprocessor", None),
+                    "shared_memory_per_sm": getattr(gpu, "shared_memory_per_multiprocessor",
+                                                    None)},
             "versions": {"torch": torch.__version__, "cuda": torch.version.cuda,
                          "cudnn": torch.backends.cudnn.version(),
                          "python": sys.version.split()[0]}}
