@@ -211,6 +211,7 @@ class Machine {
                 ->session->hot.armed.load(std::memory_order_relaxed) &
             wire::kArmedParked) != 0;
   }
+  bool any_parked() const;
   void hold(DeviceState& device);
   /// A call of the process needs the GPU: it is to come back.
   void ask_back(DeviceState& device);

@@ -16,6 +16,15 @@ bool parked_now(const DeviceState& device) {
 
 }  // namespace
 
+bool Machine::any_parked() const {
+  for (int i = 0; i < device_count(); ++i) {
+    if (parked(*devices_[i].load(std::memory_order_acquire))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void Machine::ask_back(DeviceState& device) {
   device.pages.load(std::memory_order_acquire)
       ->session->waits.held_calls.fetch_add(1, std::memory_order_seq_cst);

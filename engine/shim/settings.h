@@ -86,16 +86,12 @@ inline constexpr uint64_t kAnswerSlackNs = 1'000'000'000;
 inline constexpr uint64_t kReleaseNs = 1'000'000'000;
 inline constexpr uint64_t kReleaseLookNs = 10'000'000;
 
-/// Room in host memory while a process is being parked (preload/host_room.h): new areas from this
-/// size on are looked for so often and so long, and touched in pieces by at most so many threads, a
-/// quarter of the processors. Areas from kRoomKnown on are told from new ones beside them.
+/// A map of at least so many bytes that the driver makes while it parks the process is touched in
+/// pieces of this size, by half of the processors but no more threads than that (preload/mmap.cc).
 inline constexpr uint64_t kRoomLeast = uint64_t{64} << 20;
-inline constexpr uint64_t kRoomKnown = uint64_t{8} << 20;
 inline constexpr uint64_t kRoomPiece = uint64_t{64} << 20;
-inline constexpr uint64_t kRoomBesides = uint64_t{1} << 30;  ///< contexts, code
-inline constexpr uint64_t kRoomLookNs = 5'000'000;
-inline constexpr uint64_t kRoomPatienceNs = 60'000'000'000;
-inline constexpr long kRoomThreads = 4;
+inline constexpr long kRoomThreads = 8;
+inline constexpr int kMadvisePopulateWrite = 23;  ///< MADV_POPULATE_WRITE, Linux 5.14
 
 /// Granules of device memory: what one allocation is rounded up to when it is counted.
 inline constexpr uint64_t kAllocationGranule = 512;

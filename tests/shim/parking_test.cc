@@ -1,6 +1,7 @@
 // The shim's side of parking: what is held, who asks, when it is ready, waiting for memory, and a
 // daemon that ends in the middle.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <set>
@@ -96,26 +97,33 @@ TEST_F(ParkingTest, ItIsReadyOnceNobodyIsInsideOfASynchronisation) {
   EXPECT_EQ(held(), 1U) << "a synchronisation that was going on does not ask";
 }
 
-constexpr uint64_t kMap = uint64_t{160} << 20;
-
-TEST_F(ParkingTest, WhatTheDriverMapsForTheProcessMeanwhileIsTouchedForIt) {
-  workload->ask("alloc plain " + std::to_string(kMap));
-  workload->ask("map " + std::to_string(kMap));
+/// The driver's map for what it moves, as a library behind libcorun.so sees it.
+TEST(ParkingRoomTest, AParkedProcesssPopulatedMapIsTouchedByLibcorunInsteadOfTheKernel) {
+  FakeDaemon daemon;
+  Workload workload({.behind = testing::counting_library(),
+                     .environment = {{"CORUN_RUN_DIR", daemon.run_dir()}}});
+  workload.ask("start");
+  wire::SessionPage* page = daemon.session(0);
+  ASSERT_NE(page, nullptr);
+  const auto populates = [&] {
+    return (std::stoi(workload.ask("counted map_flags")) & MAP_POPULATE) != 0;
+  };
+  constexpr uint64_t kLarge = uint64_t{160} << 20;
+  constexpr uint64_t kSmall = uint64_t{32} << 20;
+  const std::string large = std::to_string(kLarge);
+  ASSERT_EQ(workload.ask("map-populated " + large), "1");
+  EXPECT_TRUE(populates()) << "it is not parked";
   FakeDaemon::set_parked(*page, true);
-  ASSERT_TRUE(eventually([&] { return ready() == 1; }));
-  workload->ask("map " + std::to_string(kMap));
-  EXPECT_TRUE(workload->becomes("resident 1", std::to_string(kMap)));
-  EXPECT_EQ(workload->ask("resident 0"), "0") << "it was there before";
-}
-
-TEST_F(ParkingTest, AMapThatIsFarLargerThanTheProcesssDeviceMemoryIsNotTouched) {
-  workload->ask("alloc plain " + std::to_string(kMap));
-  FakeDaemon::set_parked(*page, true);
-  ASSERT_TRUE(eventually([&] { return ready() == 1; }));
-  ASSERT_TRUE(workload->becomes("threads corun-room", "1"));
-  workload->ask("map " + std::to_string(uint64_t{64} << 30));
-  ASSERT_TRUE(workload->becomes("threads corun-room", "0")) << "it looks no further";
-  EXPECT_EQ(workload->ask("resident 0"), "0");
+  ASSERT_EQ(workload.ask("map-populated " + large), "1");
+  EXPECT_FALSE(populates());
+  EXPECT_EQ(workload.ask("resident 1"), large);
+  ASSERT_EQ(workload.ask("map-populated " + std::to_string(kSmall)), "1");
+  EXPECT_TRUE(populates()) << "too small to be what is moved";
+  ASSERT_EQ(workload.ask("map " + large), "1");
+  EXPECT_EQ(workload.ask("resident 3"), "0") << "nobody asked for it to be there";
+  FakeDaemon::set_parked(*page, false);
+  ASSERT_EQ(workload.ask("map-populated " + large), "1");
+  EXPECT_TRUE(populates());
 }
 
 TEST_F(ParkingTest, AThreadThatWaitsForTheGpuIsTold) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "engine/shim/log.h"
-#include "engine/shim/preload/host_room.h"
 #include "engine/shim/preload/join.h"
 #include "engine/shim/preload/keeper.h"
 #include "engine/shim/preload/process.h"
@@ -140,13 +139,10 @@ uint64_t look_at_own_state(DeviceState& device, uint64_t now_ns) {
 }
 
 /// The application's threads may be inside of the driver as the present state of parking wants it.
-void tell_ready(const DeviceState& device, wire::SessionPage& page) {
+void tell_ready(wire::SessionPage& page) {
   const uint32_t sequence = page.orders.park_sequence.load(std::memory_order_seq_cst);
   const bool parked = (page.hot.armed.load(std::memory_order_seq_cst) & wire::kArmedParked) != 0;
   if (parked && !machine.looking()) {
-    if (page.waits.park_ready.load(std::memory_order_relaxed) != sequence) {
-      begin_making_room(device, machine.book().used(device.ordinal));
-    }
     page.waits.park_ready.store(sequence, std::memory_order_release);
   }
 }
@@ -253,7 +249,7 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
     return std::min(next, restore_slices(device, now_ns));
   }
   publish_flags(device, page.counters);
-  tell_ready(device, page);
+  tell_ready(page);
   next = std::min(next, tell_news(device, now_ns));
   const bool parked = machine.parked(device);
   if (!parked) {  // the groups of a parked process are gone, and come back as others

@@ -8,7 +8,6 @@
 #include "core/wire/join.h"
 #include "engine/shim/environment.h"
 #include "engine/shim/log.h"
-#include "engine/shim/preload/host_room.h"
 #include "engine/shim/preload/join.h"
 #include "engine/shim/preload/keeper.h"
 #include "engine/shim/preload/waiting.h"
@@ -29,7 +28,6 @@ void after_fork_in_child() {
   reset_waiting();
   machine.reset();
   reset_keeper();
-  reset_room();
 }
 
 }  // namespace

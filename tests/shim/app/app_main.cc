@@ -14,8 +14,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -297,33 +295,20 @@ size_t resident_bytes(void* map, size_t bytes) {
   return pages * page;
 }
 
-int threads_named(const std::string& name) {
-  int count = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream file(task.path() / "comm");
-    std::string found;
-    count += std::getline(file, found) && found == name ? 1 : 0;
-  }
-  return count;
-}
-
 /// Commands about private maps, as a driver makes them for what it moves; false: none of them.
 bool run_maps(const std::string& command, std::istringstream& rest) {
   static std::vector<std::pair<void*, size_t>> maps;
   size_t number = 0;
-  if (command == "map") {
+  if (command == "map" || command == "map-populated") {
     rest >> number;
+    const int populate = command == "map" ? 0 : MAP_POPULATE;
     maps.emplace_back(mmap(nullptr, number, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+                           MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0),
                       number);
-    fmt::print("{}\n", maps.back().first != MAP_FAILED);
+    fmt::print("{}\n", maps.back().first == MAP_FAILED ? 0 : 1);
   } else if (command == "resident") {
     rest >> number;
     fmt::print("{}\n", resident_bytes(maps.at(number).first, maps.at(number).second));
-  } else if (command == "threads") {
-    std::string name;
-    rest >> name;
-    fmt::print("{}\n", threads_named(name));
   } else {
     return false;
   }

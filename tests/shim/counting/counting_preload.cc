@@ -1,7 +1,10 @@
 // A second preloaded library, as a tracer would be: counts launches by interposing the symbol and
-// dlsym, finds what comes after it by RTLD_NEXT, and answers the kernel module's ioctls.
+// dlsym, finds what comes after it by RTLD_NEXT, answers the kernel module's ioctls, and keeps the
+// flags of the last large map.
 #include <dlfcn.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/types.h>
 
 #include <cstdarg>
 #include <cstdint>
@@ -18,6 +21,7 @@ unsigned long launches = 0;
 unsigned long slices = 0;
 unsigned long last_slice = 0;
 unsigned long preempts = 0;
+unsigned long map_flags = 0;
 Launch next_launch = nullptr;
 
 Dlsym real_dlsym() {
@@ -34,6 +38,7 @@ unsigned long counted_launches() { return launches; }
 unsigned long counted_slices() { return slices; }
 unsigned long counted_last_slice() { return last_slice; }
 unsigned long counted_preempts() { return preempts; }
+unsigned long counted_map_flags() { return map_flags; }
 
 int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                    unsigned bz, unsigned shared, void* stream, void** parameters, void** extra) {
@@ -79,6 +84,16 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
   static auto* next =
       reinterpret_cast<int (*)(int, unsigned long, ...)>(real_dlsym()(RTLD_NEXT, "ioctl"));
   return next(fd, request, argument);
+}
+
+void* mmap(void* at, size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
+  constexpr size_t kLarge = size_t{16} << 20;
+  if (bytes >= kLarge) {
+    __atomic_store_n(&map_flags, static_cast<unsigned long>(flags), __ATOMIC_SEQ_CST);
+  }
+  static auto* next = reinterpret_cast<void* (*)(void*, size_t, int, int, int, off_t)>(
+      real_dlsym()(RTLD_NEXT, "mmap"));
+  return next(at, bytes, protection, flags, file, offset);
 }
 
 }  // extern "C"
