@@ -55,7 +55,11 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   if(CORUN_LIBTORCH)
     # The libraries that the Python packages' libraries need lie beside them, where the loader finds
     # them and the linker does not look.
-    target_link_options(LibTorch::LibTorch INTERFACE -Wl,--allow-shlib-undefined)
+    # The Python packages' libraries carry and export parts of another compiler's std::filesystem,
+    # which fail in a program that is bound to them (remove_all calls a null pointer). The system's
+    # own libstdc++ is therefore the first in which the loader looks.
+    target_link_options(LibTorch::LibTorch INTERFACE -Wl,--allow-shlib-undefined
+      -Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
     # cuDNN opens further libraries by name while it runs (those that compile kernels among them).
     # Python's torch has loaded them by then; here the program's RPATH, which unlike RUNPATH counts
     # for them too, tells where they are.
