@@ -1,6 +1,7 @@
 #include "core/files.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -68,6 +69,14 @@ Status append_line(const fs::path& path, std::string_view line) {
   return write_all(fd.get(), with_end, path);
 }
 
+namespace {
+/// For nftw: what cannot be removed stays.
+int remove_entry(const char* path, const struct stat* /*status*/, int /*kind*/, FTW* /*place*/) {
+  ::remove(path);
+  return 0;
+}
+}  // namespace
+
 Result<TemporaryFolder> TemporaryFolder::create(std::string_view prefix) {
   std::string pattern =
       environment("TMPDIR").value_or("/tmp") + "/" + std::string(prefix) + "XXXXXX";
@@ -85,8 +94,10 @@ TemporaryFolder& TemporaryFolder::operator=(TemporaryFolder&& other) noexcept {
 
 TemporaryFolder::~TemporaryFolder() {
   if (path_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
+  // Not std::filesystem::remove_all: PyTorch's libraries export one that fails in other programs,
+  // to which a program on LibTorch is bound where its own C++ library is a static one.
+  constexpr int kOpenFolders = 16;
+  nftw(path_.c_str(), remove_entry, kOpenFolders, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 }  // namespace corun
