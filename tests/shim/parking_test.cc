@@ -105,9 +105,7 @@ TEST(ParkingRoomTest, AParkedProcesssPopulatedMapIsTouchedByLibcorunInsteadOfThe
   workload.ask("start");
   wire::SessionPage* page = daemon.session(0);
   ASSERT_NE(page, nullptr);
-  const auto populates = [&] {
-    return (std::stoi(workload.ask("counted map_flags")) & MAP_POPULATE) != 0;
-  };
+  const auto populates = [&] { return workload.ask("counted map_populates") == "1"; };
   constexpr uint64_t kLarge = uint64_t{160} << 20;
   constexpr uint64_t kSmall = uint64_t{32} << 20;
   const std::string large = std::to_string(kLarge);

@@ -21,7 +21,7 @@ unsigned long launches = 0;
 unsigned long slices = 0;
 unsigned long last_slice = 0;
 unsigned long preempts = 0;
-unsigned long map_flags = 0;
+unsigned long map_populates = 0;
 Launch next_launch = nullptr;
 
 Dlsym real_dlsym() {
@@ -38,7 +38,7 @@ unsigned long counted_launches() { return launches; }
 unsigned long counted_slices() { return slices; }
 unsigned long counted_last_slice() { return last_slice; }
 unsigned long counted_preempts() { return preempts; }
-unsigned long counted_map_flags() { return map_flags; }
+unsigned long counted_map_populates() { return map_populates; }
 
 int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                    unsigned bz, unsigned shared, void* stream, void** parameters, void** extra) {
@@ -89,7 +89,7 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
 void* mmap(void* at, size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
   constexpr size_t kLarge = size_t{16} << 20;
   if (bytes >= kLarge) {
-    __atomic_store_n(&map_flags, static_cast<unsigned long>(flags), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&map_populates, (flags & MAP_POPULATE) != 0 ? 1UL : 0UL, __ATOMIC_SEQ_CST);
   }
   static auto* next = reinterpret_cast<void* (*)(void*, size_t, int, int, int, off_t)>(
       real_dlsym()(RTLD_NEXT, "mmap"));
