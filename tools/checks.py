@@ -74,9 +74,11 @@ SEGV = "^simgpu_node.Checkpoint.LookingAtTheDevice"
 # Its program is built without sanitizers, as what corun runs is, and cannot load the simulated
 # driver of a build that has them.
 PLAIN_PROGRAM = "^shim_node.*(Coverage|TwoGpus|Graphs|Streams|Captures|Instantiated)"
-# Minutes of simulated GPU time in one thread: 20 to 120 s each under ASan, which finds nothing
-# there that the engine's other tests do not reach; two of the ten shards of seeds do as well.
-LONG = "^simgpu.(EngineCalibration|Measured)|^sim.Sim/Seeds.*/[2-9]$"
+# Minutes of simulated time in one thread: 20 to 120 s each under ASan, which finds nothing there
+# that the same code's other tests do not reach; two of the ten shards of seeds do as well.
+LONG = ("^simgpu.(EngineCalibration|Measured)|^sim.Sim/Seeds.*/[2-9]$|"
+        "^sim.Simulation.(Gates|AMissingRescue|EndsTheSame)|^policy.Rotate(Memory|Smaller)|"
+        "^core.Bootstrap.BlocksCover|^monitoring.History.AYear")
 
 STEPS = [
     Step("rooms", "includes and links keep tools/rooms.txt", "tools/check_rooms.py", 30),
@@ -105,7 +107,7 @@ STEPS = [
     Step("tsan-build", "gcc with TSan: the threaded suites",
          f"cmake --preset tsan && cmake --build --preset tsan --target {TSAN_TARGETS}", 480),
     ctest_step("ctest-tsan", "the threaded suites under TSan", "build/tsan", "tsan-build", 300,
-               f"-L '{TSAN_LABELS}' -E '{REAL_TIME}|{SEGV}'", NO_ASLR),
+               f"-L '{TSAN_LABELS}' -E '{REAL_TIME}|{SEGV}|{LONG}'", NO_ASLR),
 ]
 QUICK = ["rooms", "style", "format"]
 SETS = {
