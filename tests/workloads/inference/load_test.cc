@@ -305,5 +305,15 @@ TEST(ServerAddress, AUrlIsHostAndPort) {
   EXPECT_EQ(endpoint->authority(), "127.0.0.1:80");
 }
 
+TEST(WarmRequest, IsShortUnlessWhatAFullAnswerTakesIsWanted) {
+  ArrivalOptions options;
+  options.prompt_tokens = 100;
+  options.answer_tokens = 128;
+  EXPECT_EQ(warm_request(options, true), (TraceRow{Nanos(0), 100, 128}));
+  EXPECT_EQ(warm_request(options, false), (TraceRow{Nanos(0), 100, 16}));
+  options.answer_tokens = 3;
+  EXPECT_EQ(warm_request(options, false), (TraceRow{Nanos(0), 100, 3}));
+}
+
 }  // namespace
 }  // namespace corun::inference

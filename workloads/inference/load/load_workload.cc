@@ -85,7 +85,7 @@ void LoadWorkload::take(const Answer& answer) {
 }
 
 Result<tenant::WarmFigures> LoadWorkload::warm(Nanos length) {
-  const TraceRow one{Nanos(0), options_.arrivals.prompt_tokens, options_.arrivals.answer_tokens};
+  const TraceRow one = warm_request(options_.arrivals, options_.load > 0);
   warm_items_ = 0;
   warm_requests_ = 0;
   trouble_.clear();

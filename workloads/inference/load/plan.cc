@@ -47,4 +47,11 @@ std::vector<TraceRow> plan_requests(const ArrivalOptions& options, double rate, 
   return rows;
 }
 
+TraceRow warm_request(const ArrivalOptions& options, bool for_load) {
+  constexpr uint64_t kShort = 16;
+  const uint64_t tokens =
+      for_load ? options.answer_tokens : std::min<uint64_t>(options.answer_tokens, kShort);
+  return {Nanos(0), options.prompt_tokens, tokens};
+}
+
 }  // namespace corun::inference

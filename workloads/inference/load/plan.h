@@ -28,4 +28,9 @@ struct ArrivalOptions {
 std::vector<TraceRow> plan_requests(const ArrivalOptions& options, double rate, const Trace* trace,
                                     Nanos length, uint64_t seed);
 
+/// The request of a warm-up. Its windows end with the answers that were begun, which for full texts
+/// over many connections takes longer than a warm-up may; so they are short ones, unless what a
+/// full answer takes is wanted: for a load, which is a part of it.
+TraceRow warm_request(const ArrivalOptions& options, bool for_load);
+
 }  // namespace corun::inference
