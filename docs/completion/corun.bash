@@ -45,7 +45,7 @@ _corun() {
     settings) words="--device --gate-with-slices --hold --json --learn-linger --linger-us --longest-away --max-burst --memory-capacity --memory-reserve --memory-wait --park-idle --policy --preempted-slice-us --quantum --quota-window --run-dir --wait-every-us --help" ;;
     park) words="--run-dir --until-resume --help" ;;
     resume) words="--run-dir --help" ;;
-    serve) words="--gpu --history --host-name --hz --listen --no-dcgm-aliases --record --replay --results --token-file --help" ;;
+    serve) words="--engine --gpu --history --host-name --hz --listen --no-dcgm-aliases --record --replay --results --token-file --help" ;;
   esac
   case "$word:$verb" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
