@@ -59,6 +59,16 @@ std::map<std::string, std::string> Node::tenant_prepend_env() const {
   return env;
 }
 
+Edits Node::container_edits() const {
+  const auto driver_dir = environment(kEnvDriverDir);
+  const auto sim_node = environment(kEnvSimNode);
+  Edits edits;
+  if (!simulated_ || !driver_dir || !sim_node) return edits;
+  edits.env = {{kEnvDriverDir, *driver_dir}, {kEnvSimNode, *sim_node}};
+  edits.mounts = {{*driver_dir, *driver_dir, true}, {*sim_node, *sim_node, true}};
+  return edits;
+}
+
 void name_node(const std::string& sim_node, const std::string& driver_dir) {
   setenv(kEnvSimNode, sim_node.c_str(), 1);
   setenv(kEnvDriverDir, driver_dir.c_str(), 1);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Containers of podman that share a simulated GPU: who they are, as corun shows them."""
 
+import json
 import os
 import sys
 import unittest
@@ -139,6 +140,38 @@ class Root(WithNode):
         self.assertEqual(process["container"], box.id[:12])
 
 
+    def test_corun_run_manages_the_container_of_its_command(self):
+        child = self.node.spawn(
+            [self.node.corun, "run", "--name", "ran", "--class", "latency-critical", "--weight",
+             "3", "--", *self.node.podman.base, "run", "--name", "box-ran",
+             *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, *WORK])
+        self.addCleanup(self.node.podman.run, "rm", "--force", "--time", "0", "box-ran")
+        workload = until(lambda: self.node.status().get("ran"), "the workload")
+        self.assertEqual((workload["class"], workload["weight"]), ("latency-critical", 3))
+        pid = int(self.node.podman.run("inspect", "--format", "{{.State.Pid}}", "box-ran").stdout)
+        self.assertEqual([s["pid"] for s in workload["sessions"]], [pid])
+        self.node.podman.run("kill", "box-ran")
+        self.assertEqual(child.wait(60), 128 + 9)  # podman's own exit code
+        until(lambda: not self.node.status().get("ran", {}).get("sessions"), "its end")
+
+    def test_a_container_is_a_workload_of_a_mix(self):
+        mix = self.node.folder / "boxes.yaml"
+        box = [*self.node.podman.base, "run", "--rm", *self.node.podman.options(),
+               "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, f"{BUILD}/bin/corun-synthetic"]
+        mix.write_text(json.dumps({"workloads": [
+            {"name": "serve", "class": "latency-critical",
+             "command": [*map(str, box), "infer", "--rate", "100"]}]}))
+        out = self.node.folder / "results"
+        self.node.output(self.node.corun, "bench", "--mix", mix, "--mode", "managed", "--quick",
+                         "--duration", "1s", "--out", out)
+        rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+        managed_rows = [row for row in rows if row["mode"] == "managed"]
+        self.assertEqual([row["workload"] for row in managed_rows], ["serve"])
+        for row in rows:
+            self.assertTrue(row["valid"], row["reason"])
+            self.assertGreater(row["latency_ms"]["n"], 50)
+
+
 class WithoutPrivileges(WithNode):
     """podman and corun of a user without privileges. Under cgroup v1 its containers have no
     cgroups of their own."""
@@ -170,7 +203,9 @@ def main():
     except podman.NotHere as why:
         print("skipped:", why, flush=True)
         return SKIPPED
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(kind)
+    names = sys.argv[3:]
+    suite = (unittest.TestSuite(map(kind, names)) if names
+             else unittest.defaultTestLoader.loadTestsFromTestCase(kind))
     return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
 
 
