@@ -6,7 +6,7 @@
 #include "cli/run_options.h"
 #include "cli/run_place.h"
 #include "cli/verb.h"
-#include "core/container_command.h"
+#include "containers/container_command.h"
 #include "core/environment.h"
 
 namespace corun::cli {
@@ -59,7 +59,7 @@ std::string mechanism_text(const client::DaemonStatus& status) {
 
 void announce(const RunOptions& options, const RunPlace& place, Console& console) {
   const client::DaemonStatus& status = place.daemon.status;
-  const bool container = container_options_at(options.command).has_value();
+  const bool container = containers::container_options_at(options.command).has_value();
   console.err << fmt::format(
       "corun: {} ({}{}) runs under {} ({}; policy {}) on {}GPU {}, {}\n", options.share.workload,
       to_string(options.share.service_class), container ? ", in a container" : "", place.mode,
@@ -87,8 +87,9 @@ Foreground command_of(const RunOptions& options, const RunPlace& place, std::str
   command.argv.front() = std::move(program);
   // Should corun be killed, the daemon stays for the command all the same.
   if (place.user) command.inherit_fds = {place.user.get()};
-  if (container_options_at(command.argv)) {
-    command.argv = with_container_edits(std::move(command.argv), edits_of_container(place));
+  if (containers::container_options_at(command.argv)) {
+    command.argv =
+        containers::with_container_edits(std::move(command.argv), edits_of_container(place));
     return command;
   }
   command.set_env = place.edits.env;
@@ -106,7 +107,7 @@ Result<ExitCode> run_run(std::span<const std::string> arguments, Console& consol
   CORUN_ASSIGN(const RunOptions options, parse_run_options(arguments));
   CORUN_ASSIGN(const std::string program, path_of(options.command.front()));
   CORUN_ASSIGN(const RunPlace place, enter_place(options));
-  if (place.user && leaves_container_behind(options.command)) {
+  if (place.user && containers::leaves_container_behind(options.command)) {
     return usage_error("the container outlives its command, and the corund of this run does not",
                        "leave --detach out, or start a corund for the node first");
   }

@@ -214,6 +214,16 @@ Edits workload_edits(const EngineFiles& files, const fs::path& run_dir, const Sh
   return edits;
 }
 
+Edits class_edits(const EngineFiles& files, const fs::path& run_dir, ServiceClass service_class) {
+  Share share;
+  share.service_class = service_class;
+  Edits edits = workload_edits(files, run_dir, share);
+  edits.env.erase(wire::kEnvName);
+  edits.env.erase(wire::kEnvWeight);
+  edits.env[wire::kEnvNameHost] = "1";
+  return edits;
+}
+
 Edits joined_edits(const EngineFiles& files, const GpuInfo& gpu, const RunningDaemon& daemon,
                    const Share& share, const fs::path& empty_pipe) {
   Edits edits = workload_edits(files, daemon.run_dir, share);

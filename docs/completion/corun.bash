@@ -11,7 +11,7 @@ _corun() {
   local verb="${COMP_WORDS[1]}" words="" i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "doctor bench report run status top trace set settings park resume serve --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "doctor bench report run status top trace set settings park resume serve cdi --help --version" -- "$word"))
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -46,10 +46,12 @@ _corun() {
     park) words="--run-dir --until-resume --help" ;;
     resume) words="--run-dir --help" ;;
     serve) words="--engine --gpu --history --host-name --hz --listen --no-dcgm-aliases --record --replay --results --token-file --help" ;;
+    cdi) words="--class --device --latency-target --memory --name --output --run-dir --weight --help" ;;
   esac
   case "$word:$verb" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
     *:report) COMPREPLY=($(compgen -d -- "$word")) ;;
+    *:cdi) COMPREPLY=($(compgen -W "generate" -- "$word")) ;;
     *:trace|*:set|*:park|*:resume)
       COMPREPLY=($(compgen -W "$(_corun_workloads)" -- "$word"))
       ;;

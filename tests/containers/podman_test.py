@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import sys
 import unittest
 
@@ -153,6 +154,46 @@ class Root(WithNode):
         self.node.podman.run("kill", "box-ran")
         self.assertEqual(child.wait(60), 128 + 9)  # podman's own exit code
         until(lambda: not self.node.status().get("ran", {}).get("sessions"), "its end")
+
+    def test_devices_of_corun_cdi_make_containers_workloads(self):
+        """Engines read /var/run/cdi: in a mount namespace of their own, to leave this machine's
+        as it is."""
+        specs = self.node.folder / "specs"
+        specs.mkdir()
+        made = self.node.output(self.node.corun, "cdi", "generate", "--output", specs / "a.json")
+        self.assertEqual(made.split(), [f"corun.dev/class={one}" for one in (
+            "latency-critical", "normal", "best-effort")])
+        made = self.node.output(self.node.corun, "cdi", "generate", "--name", "serve", "--class",
+                                "latency-critical", "--weight", "2", "--output",
+                                specs / "b.json")
+        self.assertEqual(made.split(), ["corun.dev/workload=serve"])
+        private = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && mkdir /run/cdi "
+                   f"&& cp {specs}/*.json /run/cdi && exec \"$@\"", "sh"]
+        boxes = (("box-1", "class=best-effort", []), ("box-2", "class=best-effort", []),
+                 ("box-3", "class=normal", ["-e", "CORUN_NAME=own"]),
+                 ("box-4", "workload=serve", []))
+        for name, device, options in boxes:
+            child = self.node.spawn([*private, *self.node.podman.command(
+                "run", "--rm", "--hostname", name, "--device", f"corun.dev/{device}", *options,
+                *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, *WORK)])
+            self.addCleanup(child.wait)
+
+        def joined():
+            found = self.node.status()
+            wanted = {"corun-synthetic@box-1", "corun-synthetic@box-2", "own", "serve"}
+            return found if wanted <= set(found) else None
+        try:
+            found = until(joined, "all four")
+            for name, service_class, weight in (
+                    ("corun-synthetic@box-1", "best-effort", 1), ("own", "normal", 1),
+                    ("serve", "latency-critical", 2)):
+                self.assertEqual((found[name]["class"], found[name]["weight"]),
+                                 (service_class, weight))
+        finally:
+            # podman's own end of them would need its state in that namespace.
+            for workload in self.node.status().values():
+                for session in workload["sessions"]:
+                    os.kill(session["pid"], signal.SIGKILL)
 
     def test_a_container_is_a_workload_of_a_mix(self):
         mix = self.node.folder / "boxes.yaml"

@@ -9,7 +9,7 @@
 
 #include "core/model/workload.h"
 
-namespace corun {
+namespace corun::containers {
 
 /// Where options of the container may be put into `command`: behind the word "run" or "create" of
 /// podman, docker or nerdctl. Nothing for any other command.
@@ -23,4 +23,4 @@ bool leaves_container_behind(const std::vector<std::string>& command);
 /// those that it has. PATH and the like are the image's own. Any other command: as it is.
 std::vector<std::string> with_container_edits(std::vector<std::string> command, const Edits& edits);
 
-}  // namespace corun
+}  // namespace corun::containers

@@ -1,11 +1,11 @@
-#include "core/container_command.h"
+#include "containers/container_command.h"
 
 #include <algorithm>
 #include <array>
 #include <set>
 #include <string_view>
 
-namespace corun {
+namespace corun::containers {
 
 namespace {
 
@@ -103,4 +103,4 @@ std::vector<std::string> with_container_edits(std::vector<std::string> command,
   return command;
 }
 
-}  // namespace corun
+}  // namespace corun::containers

@@ -1,9 +1,9 @@
-#include "core/container_command.h"
+#include "containers/container_command.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace corun {
+namespace corun::containers {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -61,4 +61,4 @@ TEST(ContainerCommand, EditsComeFirstSoThatItsOwnOptionsWin) {
 }
 
 }  // namespace
-}  // namespace corun
+}  // namespace corun::containers
