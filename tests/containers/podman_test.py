@@ -195,6 +195,19 @@ class Root(WithNode):
                 for session in workload["sessions"]:
                     os.kill(session["pid"], signal.SIGKILL)
 
+    def test_root_in_a_container_may_look_but_change_nothing(self):
+        def inside(*words):
+            return self.node.podman.run(
+                "run", "--rm", *self.node.podman.options(), *self.node.files(),
+                "-v", f"{self.node.run_dir}:/run/corun", "-e", "CORUN_RUN_DIR=/run/corun",
+                podman.IMAGE, self.node.corun, *words, check=False)
+        self.assertIn("policy priority", inside("status").stdout)
+        change = inside("settings", "--policy", "fair")
+        self.assertNotEqual(change.returncode, 0)
+        self.assertIn("not changed from inside a container", change.stderr)
+        self.assertIn("policy priority", self.node.output(self.node.corun, "status"))
+        self.node.output(self.node.corun, "settings", "--policy", "priority")  # from outside
+
     def test_a_container_is_a_workload_of_a_mix(self):
         mix = self.node.folder / "boxes.yaml"
         box = [*self.node.podman.base, "run", "--rm", *self.node.podman.options(),
