@@ -91,6 +91,12 @@ class Podman:
         if done.returncode != 0:
             raise NotHere(f"podman run: {done.stderr.strip().splitlines()[-1:]}")
 
+    def open_to_other_users(self):
+        """The way to the images' files, for containers in user namespaces."""
+        for path in ("storage", "storage/vfs", "storage/vfs/dir", "run", "tmp"):
+            if (self.folder / path).is_dir():
+                (self.folder / path).chmod(0o711)
+
     def end(self):
         """Removes all containers, and with them what is mounted in the folder."""
         self.run("rm", "--all", "--force", "--time", "0", check=False)

@@ -74,7 +74,23 @@ class WithNode(unittest.TestCase):
         return box
 
 
-class Root(WithNode):
+class OfAnyUser:
+    def test_corun_run_manages_the_container_of_its_command(self):
+        child = self.node.spawn(
+            [self.node.corun, "run", "--name", "ran", "--class", "latency-critical", "--weight",
+             "3", "--", *self.node.podman.base, "run", "--name", "box-ran",
+             *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, *WORK])
+        self.addCleanup(self.node.podman.run, "rm", "--force", "--time", "0", "box-ran")
+        workload = until(lambda: self.node.status().get("ran"), "the workload")
+        self.assertEqual((workload["class"], workload["weight"]), ("latency-critical", 3))
+        pid = int(self.node.podman.run("inspect", "--format", "{{.State.Pid}}", "box-ran").stdout)
+        self.assertEqual([s["pid"] for s in workload["sessions"]], [pid])
+        self.node.podman.run("kill", "box-ran")
+        self.assertEqual(child.wait(60), 128 + 9)  # podman's own exit code
+        until(lambda: not self.node.status().get("ran", {}).get("sessions"), "its end")
+
+
+class Root(OfAnyUser, WithNode):
     def test_two_containers_of_one_command_are_told_apart(self):
         boxes = [self.box("box-a", *managed(self.node, "a", "best-effort")),
                  self.box("box-b", *managed(self.node, "b", "normal"))]
@@ -141,20 +157,6 @@ class Root(WithNode):
         self.assertEqual(process["container"], box.id[:12])
 
 
-    def test_corun_run_manages_the_container_of_its_command(self):
-        child = self.node.spawn(
-            [self.node.corun, "run", "--name", "ran", "--class", "latency-critical", "--weight",
-             "3", "--", *self.node.podman.base, "run", "--name", "box-ran",
-             *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, *WORK])
-        self.addCleanup(self.node.podman.run, "rm", "--force", "--time", "0", "box-ran")
-        workload = until(lambda: self.node.status().get("ran"), "the workload")
-        self.assertEqual((workload["class"], workload["weight"]), ("latency-critical", 3))
-        pid = int(self.node.podman.run("inspect", "--format", "{{.State.Pid}}", "box-ran").stdout)
-        self.assertEqual([s["pid"] for s in workload["sessions"]], [pid])
-        self.node.podman.run("kill", "box-ran")
-        self.assertEqual(child.wait(60), 128 + 9)  # podman's own exit code
-        until(lambda: not self.node.status().get("ran", {}).get("sessions"), "its end")
-
     def test_devices_of_corun_cdi_make_containers_workloads(self):
         """Engines read /var/run/cdi: in a mount namespace of their own, to leave this machine's
         as it is."""
@@ -195,6 +197,25 @@ class Root(WithNode):
                 for session in workload["sessions"]:
                     os.kill(session["pid"], signal.SIGKILL)
 
+    def test_other_users_of_containers_join_the_corund_of_root(self):
+        (self.node.sim / "socket").chmod(0o777)  # as a GPU's device files are
+        self.node.podman.open_to_other_users()
+        for name, options, user in (("mapped", ["--uidmap", "0:100000:65536"], 100000),
+                                    ("plain", ["--user", "1234"], 1234)):
+            box = self.box(name, *options, *managed(self.node, name, "normal"))
+            _, process = until(box.process, name)
+            self.assertEqual(process["workload"], f"{user}/{name}")
+            self.assertEqual(process["container"], box.id[:12])
+
+    def test_a_workload_in_a_container_is_parked_and_resumed(self):
+        command = [f"{BUILD}/bin/corun-synthetic", "notebook", "--duration", "600s"]
+        box = self.box("notes", *managed(self.node, "notes", "normal"), command=command)
+        until(box.process, "the notebook")
+        self.node.output(self.node.corun, "park", "notes", "--until-resume")
+        self.assertEqual(self.node.status()["notes"]["state"], "parked")
+        self.node.output(self.node.corun, "resume", "notes")
+        self.assertEqual(self.node.status()["notes"]["state"], "running")
+
     def test_root_in_a_container_may_look_but_change_nothing(self):
         def inside(*words):
             return self.node.podman.run(
@@ -226,7 +247,7 @@ class Root(WithNode):
             self.assertGreater(row["latency_ms"]["n"], 50)
 
 
-class WithoutPrivileges(WithNode):
+class WithoutPrivileges(OfAnyUser, WithNode):
     """podman and corun of a user without privileges. Under cgroup v1 its containers have no
     cgroups of their own."""
     user = NOBODY if os.geteuid() == 0 else None
