@@ -64,8 +64,12 @@ Edits Node::container_edits() const {
   const auto sim_node = environment(kEnvSimNode);
   Edits edits;
   if (!simulated_ || !driver_dir || !sim_node) return edits;
-  edits.env = {{kEnvDriverDir, *driver_dir}, {kEnvSimNode, *sim_node}};
-  edits.mounts = {{*driver_dir, *driver_dir, true}, {*sim_node, *sim_node, true}};
+  for (const auto& [name, folder] :
+       {std::pair(kEnvDriverDir, *driver_dir), std::pair(kEnvSimNode, *sim_node)}) {
+    const std::string path = fs::absolute(folder).lexically_normal().string();
+    edits.env[name] = path;
+    edits.mounts.push_back({path, path, true});
+  }
   return edits;
 }
 

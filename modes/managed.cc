@@ -195,7 +195,9 @@ class Managed final : public Mode {
 
 }  // namespace
 
-Edits workload_edits(const EngineFiles& files, const fs::path& run_dir, const Share& share) {
+Edits workload_edits(const EngineFiles& files, const fs::path& folder, const Share& share) {
+  const fs::path run_dir =
+      fs::absolute(folder);  // the command may change its own, a container does
   Edits edits;
   edits.env[wire::kEnvRunDir] = run_dir.string();
   edits.env[wire::kEnvName] = share.workload;
@@ -225,8 +227,9 @@ Edits class_edits(const EngineFiles& files, const fs::path& run_dir, ServiceClas
 }
 
 Edits joined_edits(const EngineFiles& files, const GpuInfo& gpu, const RunningDaemon& daemon,
-                   const Share& share, const fs::path& empty_pipe) {
+                   const Share& share, const fs::path& pipe) {
   Edits edits = workload_edits(files, daemon.run_dir, share);
+  const fs::path empty_pipe = fs::absolute(pipe);
   std::error_code ignored;
   fs::create_directories(empty_pipe, ignored);
   auto env = gpu_environment(gpu, empty_pipe.string());

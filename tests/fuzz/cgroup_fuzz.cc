@@ -1,4 +1,5 @@
-// /proc/PID/cgroup and cmdline of any process: an id is 64 hexadecimal digits, and a UID has no underscore.
+// /proc/PID/cgroup and cmdline of any process: an id is 64 hexadecimal digits, and a UID has no
+// underscore.
 #include <algorithm>
 
 #include "monitoring/attribution.h"
