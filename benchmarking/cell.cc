@@ -125,6 +125,10 @@ Status CellRun::start_tenants(const std::filesystem::path& channel_dir) {
       place.env[key] = value;
       if (key == "CUDA_MPS_PIPE_DIRECTORY") mps_pipe_ = value;
     }
+    place.container = site_.container;
+    auto& mounts = place.container.mounts;
+    mounts.insert(mounts.end(), edits.mounts.begin(), edits.mounts.end());
+    place.container.devices = edits.devices;
     place.cpus = cpus.tenants.at(i);
     auto tenant = Tenant::start(request_.tenants[i], place, monotonic_now());
     if (!tenant) {

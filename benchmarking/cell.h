@@ -29,6 +29,7 @@ struct CellSite {
   CpuBudget cpus;
   /// What makes a command see this node's GPU: put in front of the variables' values.
   std::map<std::string, std::string> node_prepend_env;
+  Edits container;                    ///< the same for a container, besides
   std::filesystem::path program_dir;  ///< corun's own workloads
   std::filesystem::path log_dir;      ///< must exist
   Windows windows;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "containers/container_command.h"
 #include "core/environment.h"
 #include "core/files.h"
 
@@ -52,8 +53,17 @@ Result<Tenant> Tenant::start(const TenantSpec& spec, const TenantPlace& place, I
   options.set_env = place.env;
   for (const auto& [key, value] : workload.env) options.set_env[key] = value;
   for (const auto& [key, value] : channel.environment()) options.set_env[key] = value;
-  for (const auto& [key, value] : place.prepend_env) {
-    prepend_variable(options.set_env, key, value);
+  if (containers::container_options_at(options.argv)) {
+    Edits edits = place.container;
+    edits.env.merge(options.set_env);
+    edits.prepend_env = place.prepend_env;
+    edits.mounts.push_back({place.channel_dir.string(), place.channel_dir.string()});
+    options.argv = containers::with_container_edits(std::move(options.argv), edits);
+    options.set_env = workload.env;
+  } else {
+    for (const auto& [key, value] : place.prepend_env) {
+      prepend_variable(options.set_env, key, value);
+    }
   }
   options.cpus = place.cpus;
   options.out = Stream::file(place.log_file);

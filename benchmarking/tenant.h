@@ -24,6 +24,8 @@ struct TenantPlace {
   std::map<std::string, std::string> env;  ///< of the node and the mode
   /// Put in front of what the workload would have there (Edits::prepend_env).
   std::map<std::string, std::string> prepend_env;
+  /// What the workload has besides if its command runs a container.
+  Edits container;
   std::vector<int> cpus;              ///< empty: all
   std::filesystem::path program_dir;  ///< where corun's own workloads are
 };

@@ -127,6 +127,7 @@ Result<RunSummary> measure_all(Bench& bench, ResultsWriter& writer, const Interr
   site.interrupt = &guard;
   site.cpus = bench.env.cpus;
   site.node_prepend_env = bench.node->tenant_prepend_env();
+  site.container = bench.node->container_edits();
   site.program_dir = program_dir();
   site.log_dir = writer.log_dir();
   site.windows = bench.matrix.options.windows;

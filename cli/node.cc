@@ -59,6 +59,20 @@ std::map<std::string, std::string> Node::tenant_prepend_env() const {
   return env;
 }
 
+Edits Node::container_edits() const {
+  const auto driver_dir = environment(kEnvDriverDir);
+  const auto sim_node = environment(kEnvSimNode);
+  Edits edits;
+  if (!simulated_ || !driver_dir || !sim_node) return edits;
+  for (const auto& [name, folder] :
+       {std::pair(kEnvDriverDir, *driver_dir), std::pair(kEnvSimNode, *sim_node)}) {
+    const std::string path = fs::absolute(folder).lexically_normal().string();
+    edits.env[name] = path;
+    edits.mounts.push_back({path, path, true});
+  }
+  return edits;
+}
+
 void name_node(const std::string& sim_node, const std::string& driver_dir) {
   setenv(kEnvSimNode, sim_node.c_str(), 1);
   setenv(kEnvDriverDir, driver_dir.c_str(), 1);

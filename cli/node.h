@@ -11,6 +11,7 @@
 
 #include "core/files.h"
 #include "core/model/gpu.h"
+#include "core/model/workload.h"
 #include "core/process.h"
 #include "core/result.h"
 
@@ -56,6 +57,9 @@ class Node {
   /// What a command needs in front of variables' values (colon-separated) to find this node's
   /// driver, tools and device files; empty on a real one.
   std::map<std::string, std::string> tenant_prepend_env() const;
+  /// What a container needs besides to see this node; empty for a real one, whose GPU the container
+  /// has from its engine.
+  Edits container_edits() const;
 
  private:
   static Result<Node> open_real();

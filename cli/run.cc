@@ -6,6 +6,7 @@
 #include "cli/run_options.h"
 #include "cli/run_place.h"
 #include "cli/verb.h"
+#include "containers/container_command.h"
 #include "core/environment.h"
 
 namespace corun::cli {
@@ -58,18 +59,39 @@ std::string mechanism_text(const client::DaemonStatus& status) {
 
 void announce(const RunOptions& options, const RunPlace& place, Console& console) {
   const client::DaemonStatus& status = place.daemon.status;
-  console.err << fmt::format("corun: {} ({}) runs under {} ({}; policy {}) on {}GPU {}, {}\n",
-                             options.share.workload, to_string(options.share.service_class),
-                             place.mode, mechanism_text(status), status.settings.policy,
-                             place.gpu.simulated ? "SIMULATED " : "", place.gpu.index,
-                             place.gpu.name);
+  const bool container = containers::container_options_at(options.command).has_value();
+  console.err << fmt::format(
+      "corun: {} ({}{}) runs under {} ({}; policy {}) on {}GPU {}, {}\n", options.share.workload,
+      to_string(options.share.service_class), container ? ", in a container" : "", place.mode,
+      mechanism_text(status), status.settings.policy, place.gpu.simulated ? "SIMULATED " : "",
+      place.gpu.index, place.gpu.name);
   console.err.flush();
+}
+
+/// What is changed for the workload, if its command runs a container.
+Edits edits_of_container(const RunPlace& place) {
+  Edits edits = place.edits;
+  edits.env.insert(place.container.env.begin(), place.container.env.end());
+  edits.mounts.insert(edits.mounts.end(), place.container.mounts.begin(),
+                      place.container.mounts.end());
+  for (const auto& [name, value] : place.node_prepend_env) {
+    std::string& before = edits.prepend_env[name];
+    before = before.empty() ? value : before + ":" + value;
+  }
+  return edits;
 }
 
 Foreground command_of(const RunOptions& options, const RunPlace& place, std::string program) {
   Foreground command;
   command.argv = options.command;
   command.argv.front() = std::move(program);
+  // Should corun be killed, the daemon stays for the command all the same.
+  if (place.user) command.inherit_fds = {place.user.get()};
+  if (containers::container_options_at(command.argv)) {
+    command.argv =
+        containers::with_container_edits(std::move(command.argv), edits_of_container(place));
+    return command;
+  }
   command.set_env = place.edits.env;
   for (const auto& [name, value] : place.node_prepend_env) {
     prepend_variable(command.set_env, name, value);
@@ -77,8 +99,6 @@ Foreground command_of(const RunOptions& options, const RunPlace& place, std::str
   for (const auto& [name, value] : place.edits.prepend_env) {
     prepend_variable(command.set_env, name, value);
   }
-  // Should corun be killed, the daemon stays for the command all the same.
-  if (place.user) command.inherit_fds = {place.user.get()};
   return command;
 }
 
@@ -87,6 +107,10 @@ Result<ExitCode> run_run(std::span<const std::string> arguments, Console& consol
   CORUN_ASSIGN(const RunOptions options, parse_run_options(arguments));
   CORUN_ASSIGN(const std::string program, path_of(options.command.front()));
   CORUN_ASSIGN(const RunPlace place, enter_place(options));
+  if (place.user && containers::leaves_container_behind(options.command)) {
+    return usage_error("the container outlives its command, and the corund of this run does not",
+                       "leave --detach out, or start a corund for the node first");
+  }
   announce(options, place, console);
   CORUN_ASSIGN(const ExitStatus status, run_in_foreground(command_of(options, place, program)));
   return static_cast<ExitCode>(shell_code(status));

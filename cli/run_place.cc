@@ -79,6 +79,7 @@ Result<RunPlace> join_foreign(const RunOptions& options, Meeting& meeting,
   run.edits =
       modes::joined_edits(files, run.gpu, daemon, options.share, meeting.place.folder() / "no-mps");
   run.node_prepend_env = meeting.opened->tenant_prepend_env();
+  run.container = meeting.opened->container_edits();
   run.daemon = std::move(daemon);
   return run;
 }
@@ -113,6 +114,7 @@ Result<RunPlace> join_held(const RunOptions& options, Meeting& meeting, const mo
   plan.gpu = run.gpu;
   run.edits = mode->edits(plan, options.share);
   run.node_prepend_env = meeting.opened->tenant_prepend_env();
+  run.container = meeting.opened->container_edits();
   return run;
 }
 

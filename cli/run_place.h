@@ -18,7 +18,8 @@ struct RunPlace {
   std::string mode;  ///< "managed" or "managed-mps"
   Edits edits;       ///< of the mode, for the share
   std::map<std::string, std::string> node_prepend_env;
-  Fd user;  ///< while it is open, the holder keeps everything in force; or none
+  Edits container;  ///< of the node, for a command that runs a container
+  Fd user;          ///< while it is open, the holder keeps everything in force; or none
 };
 
 /// Joins the daemon of the GPU, or starts one. Sets CORUN_SIM_NODE and CORUN_DRIVER_DIR in this

@@ -31,6 +31,7 @@ constexpr char kServeHelp[] =
     "  --record FILE     writes everything to a file (.gz: compressed) for --replay\n"
     "  --replay FILE     serves a recording instead of this node\n"
     "  --token-file F    who sends this token may change workloads\n"
+    "  --engine SOCKET   also asks this container engine (docker's or podman's) for names\n"
     "  --host-name NAME  a name, besides addresses and localhost, that it answers to\n"
     "  --no-dcgm-aliases leaves the names of dcgm-exporter out of /metrics\n"
     "\n"
@@ -46,6 +47,7 @@ struct ServeWords {
   std::string record;
   std::string replay;
   std::string token_file;
+  std::vector<std::string> engines;
   bool no_aliases = false;
 };
 
@@ -62,12 +64,21 @@ Result<monitoring::ServeOptions> serve_options(std::span<const std::string> argu
   app.add_option("--replay", words->replay);
   app.add_option("--token-file", words->token_file);
   app.add_option("--host-name", options.host_names);
+  app.add_option("--engine", words->engines);
   app.add_flag("--no-dcgm-aliases", words->no_aliases);
   CORUN_TRY(parse_arguments(app, "serve", arguments));
   CORUN_TRY(monitoring::parse_listen(words->listen, &options));
   options.version = kVersion;
   options.history = words->history;
   options.dcgm_aliases = !words->no_aliases;
+  for (const std::string& engine : words->engines) {
+    std::error_code error;
+    if (!std::filesystem::is_socket(engine, error)) {
+      return usage_error(fmt::format("--engine {} is not a socket", engine),
+                         "give that of 'podman system service' or of dockerd");
+    }
+    options.engine_sockets.emplace_back(engine);
+  }
   if (!words->results.empty()) options.results = words->results;
   if (!words->record.empty()) options.record = words->record;
   if (!words->replay.empty()) options.replay = words->replay;

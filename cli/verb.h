@@ -36,6 +36,7 @@ std::span<const Verb* const> verbs();
 
 // One definition per file cli/<verb>.cc, declared here.
 extern const Verb kBenchVerb;
+extern const Verb kCdiVerb;
 extern const Verb kDoctorVerb;
 extern const Verb kReportVerb;
 extern const Verb kRunVerb;

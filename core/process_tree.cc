@@ -1,5 +1,6 @@
 #include "core/process_tree.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <map>
@@ -37,6 +38,17 @@ std::optional<Stat> read_stat(pid_t pid) {
     rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
   }
   return stat;
+}
+
+/// In how many PID namespaces a process has a PID, of those that /proc shows; 0: it is gone.
+size_t count_pids(const std::string& process) {
+  const auto text = read_file("/proc/" + process + "/status");
+  if (!text) return 0;
+  const size_t at = text->find("\nNSpid:");
+  if (at == std::string::npos) return 1;  // a kernel that does not tell
+  const size_t end = text->find('\n', at + 1);
+  const std::string_view line = std::string_view(*text).substr(at, end - at);
+  return static_cast<size_t>(std::count(line.begin(), line.end(), '\t'));
 }
 
 bool is_dead(const Stat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
@@ -85,6 +97,11 @@ std::optional<ProcessIdentity> identify(pid_t pid) {
 }
 
 bool is_alive(const ProcessIdentity& process) { return identify(process.pid) == process; }
+
+bool is_contained(pid_t pid) {
+  const size_t its = count_pids(std::to_string(pid));
+  return its == 0 || its > count_pids("self");
+}
 
 std::vector<pid_t> processes_with(const std::string& name, const std::string& variable,
                                   const std::string& value) {

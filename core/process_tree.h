@@ -23,6 +23,9 @@ std::vector<pid_t> descendants_of(pid_t root);
 std::optional<ProcessIdentity> identify(pid_t pid);
 /// Whether exactly this process still lives.
 bool is_alive(const ProcessIdentity& process);
+/// Whether the process is in a PID namespace below this process's, as those of a container are.
+/// True as well when it is gone.
+bool is_contained(pid_t pid);
 /// All living processes whose name (/proc/PID/comm, at most 15 characters) begins with `name` and
 /// whose environment holds `variable`=`value`. Processes of other users are not seen.
 std::vector<pid_t> processes_with(const std::string& name, const std::string& variable,

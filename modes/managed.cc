@@ -70,6 +70,7 @@ class Managed final : public Mode {
       base.env[gpu::kEnvMpsPriority] = std::string(1, low ? '1' : '0');
     } else {
       base.env = gpu_environment(plan.gpu, empty_pipe_dir(plan));
+      base.mounts.push_back({empty_pipe_dir(plan), empty_pipe_dir(plan), true});
     }
     edits.env.merge(base.env);
     std::move(base.mounts.begin(), base.mounts.end(), std::back_inserter(edits.mounts));
@@ -194,7 +195,9 @@ class Managed final : public Mode {
 
 }  // namespace
 
-Edits workload_edits(const EngineFiles& files, const fs::path& run_dir, const Share& share) {
+Edits workload_edits(const EngineFiles& files, const fs::path& folder, const Share& share) {
+  const fs::path run_dir =
+      fs::absolute(folder);  // the command may change its own, a container does
   Edits edits;
   edits.env[wire::kEnvRunDir] = run_dir.string();
   edits.env[wire::kEnvName] = share.workload;
@@ -208,18 +211,34 @@ Edits workload_edits(const EngineFiles& files, const fs::path& run_dir, const Sh
   }
   edits.prepend_env["LD_PRELOAD"] = files.library.string();
   edits.mounts.push_back({files.library.string(), files.library.string(), true});
-  edits.mounts.push_back({run_dir.string(), run_dir.string(), false});
+  // A socket of a folder that is mounted read-only can be connected to.
+  edits.mounts.push_back({run_dir.string(), run_dir.string(), true});
+  return edits;
+}
+
+Edits class_edits(const EngineFiles& files, const fs::path& run_dir, ServiceClass service_class) {
+  Share share;
+  share.service_class = service_class;
+  Edits edits = workload_edits(files, run_dir, share);
+  edits.env.erase(wire::kEnvName);
+  edits.env.erase(wire::kEnvWeight);
+  edits.env[wire::kEnvNameHost] = "1";
   return edits;
 }
 
 Edits joined_edits(const EngineFiles& files, const GpuInfo& gpu, const RunningDaemon& daemon,
-                   const Share& share, const fs::path& empty_pipe) {
+                   const Share& share, const fs::path& pipe) {
   Edits edits = workload_edits(files, daemon.run_dir, share);
+  const fs::path empty_pipe = fs::absolute(pipe);
   std::error_code ignored;
   fs::create_directories(empty_pipe, ignored);
   auto env = gpu_environment(gpu, empty_pipe.string());
   // Which MPS daemon belongs to a corund with that backend, only its user knows.
-  if (daemon.status.backend == "mps") env.erase(gpu::kEnvMpsPipe);
+  if (daemon.status.backend == "mps") {
+    env.erase(gpu::kEnvMpsPipe);
+  } else {
+    edits.mounts.push_back({empty_pipe.string(), empty_pipe.string(), true});
+  }
   edits.env.merge(env);
   return edits;
 }

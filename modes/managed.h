@@ -17,6 +17,10 @@ std::unique_ptr<Mode> make_managed_mps(const DaemonChoice& choice);
 Edits workload_edits(const EngineFiles& files, const std::filesystem::path& run_dir,
                      const Share& share);
 
+/// The same for containers of a class, each of which is a workload: name and weight are its own.
+Edits class_edits(const EngineFiles& files, const std::filesystem::path& run_dir,
+                  ServiceClass service_class);
+
 /// The same for a daemon that was there already, on its GPU; `empty_pipe` is a folder that is made
 /// if need be: no MPS daemon is joined by mistake.
 Edits joined_edits(const EngineFiles& files, const GpuInfo& gpu, const RunningDaemon& daemon,

@@ -112,6 +112,24 @@ std::optional<Container> container_in(const std::string_view path) {
   return std::nullopt;
 }
 
+/// A container without anything but its id and runtime; nothing where `id` is no id.
+std::optional<Container> bare_container(std::string_view id, std::string_view runtime) {
+  if (id.size() != kIdLength || !std::all_of(id.begin(), id.end(), is_hex)) return std::nullopt;
+  Container container;
+  container.id = id;
+  container.short_id = container.id.substr(0, kShortIdLength);
+  container.runtime = runtime;
+  return container;
+}
+
+/// The next argument of a /proc/PID/cmdline, and `text` behind it.
+std::string_view take_argument(std::string_view& text) {
+  const size_t end = text.find('\0');
+  const std::string_view argument = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return argument;
+}
+
 template <typename T>
 bool parse_whole(std::string_view word, T& value) {
   const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
@@ -149,6 +167,23 @@ std::optional<Container> container_of(std::string_view cgroup_file) {
   return best;
 }
 
+std::optional<Container> container_kept_by(std::string_view cmdline_file) {
+  std::string_view path = take_argument(cmdline_file);
+  const std::string_view program = take_last_part(path);
+  const bool conmon = program == "conmon";
+  if (!conmon && !program.starts_with("containerd-shim")) return std::nullopt;
+  std::string_view id;
+  std::string_view of_shim;
+  while (!cmdline_file.empty()) {
+    const std::string_view option = take_argument(cmdline_file);
+    const bool names_it = conmon ? option == "-c" || option == "--cid" : option == "-id";
+    if (names_it) id = take_argument(cmdline_file);
+    if (!conmon && option == "-namespace") of_shim = take_argument(cmdline_file);
+  }
+  if (conmon) return bare_container(id, "podman");
+  return bare_container(id, of_shim == "moby" ? "docker" : "containerd");
+}
+
 std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   // The name may itself hold blanks and parentheses.
   const size_t open = text.find('(');
@@ -164,6 +199,7 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   }
   stat.name = one_line(text.substr(open + 1, close - open - 1));
   stat.state = words[0].front();
+  if (!parse_whole(words[1], stat.parent)) return std::nullopt;
   return stat;
 }
 

@@ -17,10 +17,16 @@ namespace corun::monitoring {
 /// told.
 std::optional<Container> container_of(std::string_view cgroup_file);
 
+/// The container that a process with this /proc/PID/cmdline keeps: conmon (podman, cri-o) or a shim
+/// of containerd (docker). All processes of the container are its descendants. For containers
+/// without a cgroup of their own, such as those of users without privileges under cgroup v1.
+std::optional<Container> container_kept_by(std::string_view cmdline_file);
+
 /// What /proc/PID/stat tells.
 struct ProcStat {
   std::string name;
   char state = '?';
+  int parent = 0;            ///< PID; 0: none in this PID namespace
   uint64_t start_ticks = 0;  ///< clock ticks after boot
   bool operator==(const ProcStat&) const = default;
 };

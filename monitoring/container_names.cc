@@ -26,6 +26,7 @@ constexpr Nanos kPause = std::chrono::seconds(1);
 /// Before an id that no engine knew is asked for again.
 constexpr Nanos kAskAgain = std::chrono::seconds(20);
 constexpr size_t kMaxKnown = 4096;
+constexpr size_t kMaxUserSockets = 64;
 
 std::optional<std::string> text_at(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -140,7 +141,12 @@ void ContainerNames::Shared::run() {
     if (stopping) return;
     lock.unlock();
     ContainerNameMap found;
-    for (const auto& socket : sockets) {
+    std::vector<std::filesystem::path> all = sockets;
+    if (geteuid() == 0) {
+      const auto users = user_sockets("/run/user");
+      all.insert(all.end(), users.begin(), users.end());
+    }
+    for (const auto& socket : all) {
       if (auto some = ask_engine(socket, kPatience)) found.merge(*some);
     }
     lock.lock();
@@ -155,6 +161,22 @@ std::vector<std::filesystem::path> ContainerNames::default_sockets() {
   const std::string own = runtime ? *runtime : fmt::format("/run/user/{}", geteuid());
   sockets.push_back(own + "/podman/podman.sock");
   sockets.push_back(own + "/docker.sock");
+  return sockets;
+}
+
+std::vector<std::filesystem::path> ContainerNames::user_sockets(
+    const std::filesystem::path& folders) {
+  std::vector<std::filesystem::path> sockets;
+  std::error_code error;
+  std::filesystem::directory_iterator it(folders, error);
+  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    for (const char* name : {"podman/podman.sock", "docker.sock"}) {
+      std::error_code none;
+      const auto socket = it->path() / name;
+      if (std::filesystem::is_socket(socket, none)) sockets.push_back(socket);
+      if (sockets.size() >= kMaxUserSockets) return sockets;
+    }
+  }
   return sockets;
 }
 

@@ -37,6 +37,9 @@ class ContainerNames {
  public:
   /// The engines' sockets of this node and user.
   static std::vector<std::filesystem::path> default_sockets();
+  /// Those of users' own engines, which only root may ask: they come and go with their users.
+  /// `folders`: /run/user.
+  static std::vector<std::filesystem::path> user_sockets(const std::filesystem::path& folders);
 
   explicit ContainerNames(std::vector<std::filesystem::path> sockets);
   ~ContainerNames();

@@ -13,6 +13,9 @@ namespace corun::monitoring {
 
 namespace {
 
+/// Processes between one of a container and the one that keeps the container, at most.
+constexpr int kMaxAncestors = 64;
+
 /// "btime 1700000000" of /proc/stat.
 double read_boot_time(const std::filesystem::path& proc) {
   const std::string text = read_file(proc / "stat").value_or("");
@@ -45,6 +48,18 @@ bool ProcTable::has_driver(int pid) const {
   return maps && maps->find("libcuda.so") != std::string::npos;
 }
 
+std::optional<Container> ProcTable::kept_container(const ProcStat& stat) const {
+  int pid = stat.parent;
+  for (int i = 0; i < kMaxAncestors && pid > 1; ++i) {
+    const auto folder = proc_ / std::to_string(pid);
+    if (auto kept = container_kept_by(read_file(folder / "cmdline").value_or(""))) return kept;
+    const auto parent = parse_proc_stat(read_file(folder / "stat").value_or(""));
+    if (!parent) return std::nullopt;
+    pid = parent->parent;
+  }
+  return std::nullopt;
+}
+
 std::optional<ProcessFacts> ProcTable::read(int pid, const ProcStat& stat) const {
   const auto folder = proc_ / std::to_string(pid);
   if (!trust_pids_ && !has_driver(pid)) return std::nullopt;
@@ -58,6 +73,7 @@ std::optional<ProcessFacts> ProcTable::read(int pid, const ProcStat& stat) const
     facts.user = monitoring::user_name(status->user);
   }
   facts.container = container_of(read_file(folder / "cgroup").value_or(""));
+  if (!facts.container) facts.container = kept_container(stat);
   return facts;
 }
 

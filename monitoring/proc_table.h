@@ -37,6 +37,8 @@ class ProcTable {
  private:
   std::optional<ProcessFacts> read(int pid, const ProcStat& stat) const;
   bool has_driver(int pid) const;
+  /// The container whose keeper is an ancestor of the process.
+  std::optional<Container> kept_container(const ProcStat& stat) const;
 
   std::filesystem::path proc_;
   bool trust_pids_;

@@ -176,6 +176,8 @@ Status Serving::Parts::start_source(std::shared_ptr<const gpu::Nvml> nvml,
   collecting.hz = options.hz;
   collecting.version = options.version;
   collecting.find_daemon = options.find_daemon;
+  collecting.engine_sockets.insert(collecting.engine_sockets.end(), options.engine_sockets.begin(),
+                                   options.engine_sockets.end());
   collecting.first_event = history->next_event();
   collector = Collector::start(std::move(nvml), gpus, std::move(collecting), board);
   return {};

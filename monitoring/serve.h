@@ -24,6 +24,7 @@ struct ServeOptions {
   std::optional<std::filesystem::path> replay;
   std::optional<std::string> token;
   std::vector<std::string> host_names;
+  std::vector<std::filesystem::path> engine_sockets;  ///< besides those in the usual places
   bool dcgm_aliases = true;
   DaemonFinder find_daemon = find_daemon_folder;
 };

@@ -102,6 +102,7 @@ _corun() {{
   case "$word:$verb" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
     *:{FOLDERS}) COMPREPLY=($(compgen -d -- "$word")) ;;
+    *:cdi) COMPREPLY=($(compgen -W "generate" -- "$word")) ;;
     {'|'.join('*:' + verb for verb in NAMES.split())})
       COMPREPLY=($(compgen -W "$(_corun_workloads)" -- "$word"))
       ;;

@@ -19,6 +19,7 @@ inline constexpr size_t kNameBytes = 64;
 /// Environment of a workload under corun (docs/environment.md).
 inline constexpr const char* kEnvRunDir = "CORUN_RUN_DIR";
 inline constexpr const char* kEnvName = "CORUN_NAME";
+inline constexpr const char* kEnvNameHost = "CORUN_NAME_HOST";
 inline constexpr const char* kEnvClass = "CORUN_CLASS";
 inline constexpr const char* kEnvWeight = "CORUN_WEIGHT";
 inline constexpr const char* kEnvMemory = "CORUN_MEMORY";  // bytes

@@ -11,7 +11,7 @@ _corun() {
   local verb="${COMP_WORDS[1]}" words="" i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "doctor bench report run status top trace set settings park resume serve --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "doctor bench report run status top trace set settings park resume serve cdi --help --version" -- "$word"))
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -45,11 +45,13 @@ _corun() {
     settings) words="--device --gate-with-slices --hold --json --learn-linger --linger-us --longest-away --max-burst --memory-capacity --memory-reserve --memory-wait --park-idle --policy --preempted-slice-us --quantum --quota-window --run-dir --wait-every-us --help" ;;
     park) words="--run-dir --until-resume --help" ;;
     resume) words="--run-dir --help" ;;
-    serve) words="--gpu --history --host-name --hz --listen --no-dcgm-aliases --record --replay --results --token-file --help" ;;
+    serve) words="--engine --gpu --history --host-name --hz --listen --no-dcgm-aliases --record --replay --results --token-file --help" ;;
+    cdi) words="--class --device --latency-target --memory --name --output --run-dir --weight --help" ;;
   esac
   case "$word:$verb" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
     *:report) COMPREPLY=($(compgen -d -- "$word")) ;;
+    *:cdi) COMPREPLY=($(compgen -W "generate" -- "$word")) ;;
     *:trace|*:set|*:park|*:resume)
       COMPREPLY=($(compgen -W "$(_corun_workloads)" -- "$word"))
       ;;

@@ -55,6 +55,10 @@ void Control::handle(const Peer& peer, std::string_view line, Instant now, const
   const auto request = parse_request(line);
   if (!request) return reply(error_reply(request.error()));
   if (changes_something(*request) && !is_trusted(peer)) {
+    if (peer.contained) {
+      return reply(error_reply(usage_error("this daemon is not changed from inside a container",
+                                           "use corun on the host")));
+    }
     return reply(
         error_reply(usage_error(fmt::format("user {} may not change this daemon", peer.user),
                                 fmt::format("ask its user ({}) or root", options_.user))));
@@ -73,7 +77,7 @@ void Control::handle(const Peer& peer, std::string_view line, Instant now, const
 }
 
 bool Control::is_trusted(const Peer& peer) const {
-  return peer.user == 0 || peer.user == options_.user;
+  return !peer.contained && (peer.user == 0 || peer.user == options_.user);
 }
 
 Result<std::string> Control::answer_slices(const Peer& peer, const SlicesRequest& request) const {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/process_tree.h"
+
 namespace corun::daemon {
 
 namespace {
@@ -45,6 +47,7 @@ void ControlServer::accept(Fd fd, const Peer& peer) {
   Connection& connection = connections_[id];
   connection.fd = std::move(fd);
   connection.peer = peer;
+  connection.peer.contained = peer.pid > 0 && is_contained(peer.pid);
   connection.token = *token;
   counts_.add(peer.user);
 }

@@ -20,6 +20,8 @@ namespace corun::daemon {
 struct Peer {
   uid_t user = 0;
   pid_t pid = 0;  ///< 0: in a PID namespace that this process does not see
+  /// Of a control connection: in a PID namespace below this process's, that of a container.
+  bool contained = false;
 };
 
 /// What a workload asks for.

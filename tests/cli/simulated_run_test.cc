@@ -97,6 +97,29 @@ class SimulatedRun : public testing::Test {
   std::deque<Process> processes_;  ///< references stay
 };
 
+TEST_F(SimulatedRun, TheContainerOfACommandIsTheWorkload) {
+  const fs::path engine = folder_.path() / "podman";
+  ASSERT_TRUE(
+      write_file_atomically(engine, "#!/bin/sh\nprintf '%s\\n' \"$@\" \"own:$CORUN_NAME\"\n"));
+  fs::permissions(engine, fs::perms::owner_all);
+  const auto run = [&](const std::vector<std::string>& command) {
+    std::vector<std::string> all{"run", "--gpu", "simulated", "--name", "boxed", "--", engine};
+    all.insert(all.end(), command.begin(), command.end());
+    return ran(all);
+  };
+  const CommandOutput plain = run({"run", "--rm", "image"});
+  EXPECT_EQ(plain.status.code, 0) << plain.err;
+  EXPECT_THAT(plain.err, HasSubstr("boxed (normal, in a container) runs under managed"));
+  EXPECT_THAT(plain.out, StartsWith("run\n--env\n"));
+  EXPECT_THAT(plain.out, HasSubstr("--env\nCORUN_NAME=boxed\n"));
+  EXPECT_THAT(plain.out, HasSubstr("LD_PRELOAD=" CORUN_BINARY_DIR "/lib/libcorun.so:"));
+  EXPECT_THAT(plain.out, HasSubstr("/corun:ro\n"));
+  EXPECT_THAT(plain.out, HasSubstr("--rm\nimage\nown:\n"));  // podman itself is no workload
+  const CommandOutput detached = run({"run", "--detach", "image"});
+  EXPECT_EQ(detached.status.code, 2);
+  EXPECT_THAT(detached.err, HasSubstr("leave --detach out"));
+}
+
 TEST_F(SimulatedRun, TheCommandsOutputAndExitCodeAreItsOwn) {
   const CommandOutput output = ran_shell("echo out; echo err >&2; exit 7", {"--name", "a"});
   EXPECT_EQ(output.status.code, 7);

@@ -329,6 +329,15 @@ TEST(RunCommand, AHangingCommandIsKilledAndNamed) {
   EXPECT_EQ(output.error().what, "'sleep' did not end within 0.050 s");
 }
 
+TEST(ProcessTree, OfThisPidNamespaceIsNotContained) {
+  EXPECT_FALSE(is_contained(getpid()));
+  Process child = started(shell("sleep 1000"));
+  const pid_t pid = child.pid();
+  EXPECT_FALSE(is_contained(pid));
+  child.terminate(Nanos(0));
+  EXPECT_TRUE(is_contained(pid)) << "whoever is gone is not trusted";
+}
+
 TEST(RunCommand, ADaemonThatHoldsThePipesDoesNotBlockIt) {
   ProcessOptions options;
   options.argv = {"sh", "-c", "setsid sleep 1000 & echo done"};

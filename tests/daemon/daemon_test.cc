@@ -1,4 +1,6 @@
 // corund as a process: joins and ends, bad clients, crashes, restarts, the control socket.
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 
@@ -321,6 +323,24 @@ TEST_F(DaemonTest, AWorkloadThatCannotBeParkedRunsOn) {
   EXPECT_EQ(status().workloads.at(0).state, "running");
   EXPECT_NE(shim.page().hot.armed, 0U) << "it waits for gates again";
   EXPECT_FALSE(client().park("nobody"));
+}
+
+TEST_F(DaemonTest, AProcessWithoutANameMayHaveThatOfItsHostBehindItsPrograms) {
+  if (kSanitized) GTEST_SKIP() << "libcorun.so is not preloaded into sanitized programs";
+  start();
+  ProcessOptions options;
+  options.argv = {CORUN_BINARY_DIR "/bin/corun-synthetic", "notebook", "--duration", "60s"};
+  options.set_env = Node::shared().environment();
+  options.set_env["LD_PRELOAD"] = CORUN_BINARY_DIR "/lib/libcorun.so";
+  options.set_env["CORUN_RUN_DIR"] = run_dir_.path().string();
+  options.set_env["CORUN_NAME_HOST"] = "1";
+  options.out = Stream::null();
+  options.err = Stream::null();
+  const Process notebook = Process::start(options).value();
+  ASSERT_TRUE(eventually([&] { return !status().workloads.empty(); }));
+  char host[32] = {};
+  gethostname(host, sizeof host - 1);
+  EXPECT_EQ(status().workloads.at(0).name, std::string("corun-synthetic@") + host);
 }
 
 TEST_F(DaemonTest, AWorkloadIsParkedAndResumed) {

@@ -1,4 +1,5 @@
-// /proc/PID/cgroup of any process: an id is 64 hexadecimal digits, and a UID has no underscore.
+// /proc/PID/cgroup and cmdline of any process: an id is 64 hexadecimal digits, and a UID has no
+// underscore.
 #include <algorithm>
 
 #include "monitoring/attribution.h"
@@ -12,6 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CORUN_CHECK(container->id.find_first_not_of("0123456789abcdef") == std::string::npos, "hex");
     CORUN_CHECK(!container->pod || container->pod->uid.find('_') == std::string::npos, "dashes");
     CORUN_CHECK(!container->runtime.empty(), "a runtime is always told");
+  }
+  if (const auto kept = container_kept_by(text)) {
+    CORUN_CHECK(kept->id.size() == 64 && kept->short_id == kept->id.substr(0, 12), "whole");
   }
   CORUN_CHECK(command_of(text).size() <= kMaxCommandBytes, "bounded");
   (void)parse_proc_stat(text);

@@ -52,6 +52,15 @@ TEST(WorkloadEdits, AShareBecomesTheVariablesOfTheShim) {
   EXPECT_EQ(edits.prepend_env.at("LD_PRELOAD"), "/lib/libcorun.so");
 }
 
+TEST(WorkloadEdits, ContainersOfAClassHaveNamesOfTheirOwn) {
+  const Edits edits =
+      class_edits({"/lib/libcorun.so", "/bin/corund"}, "/run/x", ServiceClass::kBestEffort);
+  const std::map<std::string, std::string> expected{
+      {"CORUN_RUN_DIR", "/run/x"}, {"CORUN_CLASS", "best-effort"}, {"CORUN_NAME_HOST", "1"}};
+  EXPECT_EQ(edits.env, expected);
+  for (const Edits::Mount& mount : edits.mounts) EXPECT_TRUE(mount.read_only) << mount.host_path;
+}
+
 client::DaemonStatus status_with(int pid, uint32_t slice_us, double slice_sets) {
   client::DaemonStatus status;
   status.backend = "slices";

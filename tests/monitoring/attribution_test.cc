@@ -78,17 +78,48 @@ INSTANTIATE_TEST_SUITE_P(
         CgroupCase{"no_cgroup_file", "hello\n::\n:\n", ""}),
     [](const auto& test) { return test.param.name; });
 
+std::string cmdline(std::initializer_list<std::string> arguments) {
+  std::string text;
+  for (const std::string& argument : arguments) text += argument + '\0';
+  return text;
+}
+
+TEST(Keepers, TellTheContainer) {
+  const auto podman = container_kept_by(
+      cmdline({"/usr/bin/conmon", "--api-version", "1", "-c", kId, "-u", kOther, "-n", "serve"}));
+  ASSERT_TRUE(podman);
+  EXPECT_EQ(podman->id, kId);
+  EXPECT_EQ(podman->short_id, kId.substr(0, 12));
+  EXPECT_EQ(podman->runtime, "podman");
+  const auto shim = [](const char* of) {
+    return container_kept_by(
+        cmdline({"/usr/bin/containerd-shim-runc-v2", "-namespace", of, "-id", kId}));
+  };
+  ASSERT_TRUE(shim("moby"));
+  EXPECT_EQ(shim("moby")->runtime, "docker");
+  EXPECT_EQ(shim("k8s.io")->runtime, "containerd");
+}
+
+TEST(Keepers, OtherProcessesKeepNone) {
+  EXPECT_FALSE(container_kept_by(""));
+  EXPECT_FALSE(container_kept_by(cmdline({"conmon", "-c"})));
+  EXPECT_FALSE(container_kept_by(cmdline({"conmon", "-c", kId.substr(1)})));
+  EXPECT_FALSE(container_kept_by(cmdline({"python3", "-c", kId})));
+  EXPECT_FALSE(container_kept_by(cmdline({"containerd-shim-runc-v2", "-id", "a-pod"})));
+}
+
 TEST(ProcStat, TheNameMayHoldBlanksAndParentheses) {
   std::string text = "42 (a) b (c)) S 1";
   for (int field = 5; field <= 21; ++field) text += " " + std::to_string(field);
   text += " 98765 1 2 3";
   const auto stat = parse_proc_stat(text);
   ASSERT_TRUE(stat);
-  EXPECT_EQ(*stat, (ProcStat{"a) b (c)", 'S', 98765}));
+  EXPECT_EQ(*stat, (ProcStat{"a) b (c)", 'S', 1, 98765}));
 }
 
 TEST(ProcStat, ATextThatIsCutTellsNothing) {
-  for (const char* text : {"", "42", "42 (a", "42 (a)", "42 (a) S 1 2 3"}) {
+  for (const char* text : {"", "42", "42 (a", "42 (a)", "42 (a) S 1 2 3",
+                           "42 (a) S x 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22"}) {
     EXPECT_FALSE(parse_proc_stat(text)) << text;
   }
 }

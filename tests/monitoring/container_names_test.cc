@@ -1,5 +1,6 @@
 #include "monitoring/container_names.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -75,6 +76,21 @@ TEST(ContainerNames, WrongAnswersAreErrors) {
   EXPECT_FALSE(http_body("HTTP/1.1"));
   EXPECT_FALSE(parse_containers("{}"));
   EXPECT_FALSE(parse_containers("[{"));
+}
+
+TEST(ContainerNames, UsersEnginesAreFoundByTheirSockets) {
+  const TemporaryFolder folder = TemporaryFolder::create("corun-users-").value();
+  const auto users = folder.path();
+  for (const char* user : {"1000/podman", "1001", "1002/podman"}) {
+    std::filesystem::create_directories(users / user);
+  }
+  const auto podman = users / "1000/podman/podman.sock";
+  const Fd one = client::listen_unix(podman, SOCK_STREAM, 0600).value();
+  const auto docker = users / "1001/docker.sock";
+  const Fd two = client::listen_unix(docker, SOCK_STREAM, 0600).value();
+  ASSERT_TRUE(write_file_atomically(users / "1002/podman/podman.sock", "no socket"));
+  EXPECT_THAT(ContainerNames::user_sockets(users), testing::UnorderedElementsAre(podman, docker));
+  EXPECT_TRUE(ContainerNames::user_sockets(users / "nothing").empty());
 }
 
 TEST(ContainerNames, AskingNeverWaits) {

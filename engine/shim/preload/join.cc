@@ -83,6 +83,21 @@ void copy_name(char (&to)[wire::kNameBytes], const char* from) {
   to[length] = '\0';
 }
 
+/// Without a name of its own: that of its program, and where containers are to be told apart
+/// "PROGRAM@HOST", whose host is the container's short id unless its engine was told otherwise.
+void name_workload(wire::JoinRequest& request) {
+  const char* name = environment(wire::kEnvName);
+  copy_name(request.workload, name[0] != '\0' ? name : request.program);
+  char host[wire::kNameBytes / 2] = {};
+  if (name[0] != '\0' || strcmp(environment(wire::kEnvNameHost), "1") != 0 ||
+      gethostname(host, sizeof host - 1) != 0) {
+    return;
+  }
+  const size_t room = sizeof request.workload - 2 - strlen(host);
+  const size_t length = strnlen(request.workload, room);
+  snprintf(request.workload + length, sizeof request.workload - length, "@%s", host);
+}
+
 wire::JoinRequest make_request(const Machine& machine, const DeviceState& device) {
   wire::JoinRequest request = {};
   request.magic = wire::kJoinMagic;
@@ -109,8 +124,7 @@ wire::JoinRequest make_request(const Machine& machine, const DeviceState& device
   read_file("/proc/self/cmdline", command, sizeof command);
   const char* slash = strrchr(command, '/');
   copy_name(request.program, slash == nullptr ? command : slash + 1);
-  const char* name = environment(wire::kEnvName);
-  copy_name(request.workload, name[0] != '\0' ? name : request.program);
+  name_workload(request);
   return request;
 }
 

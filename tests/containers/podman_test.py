@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Containers of podman that share a simulated GPU: who they are, as corun shows them."""
+
+import json
+import os
+import signal
+import sys
+import unittest
+
+import podman
+from node import Node, until
+
+BUILD = sys.argv[1]
+SKIPPED = 77
+NOBODY = 65534
+# Long kernels: shorter ones cannot be calibrated while others use the GPU.
+WORK = [f"{BUILD}/bin/corun-synthetic", "train", "--kernel-us", "50000", "--duration", "600s"]
+
+
+def managed(node, name, service_class):
+    """The options that make a container a workload of the node's corund."""
+    library = f"{BUILD}/lib/libcorun.so:{BUILD}/simgpu/libsimdev.so"
+    return ["-v", f"{node.run_dir}:/run/corun:ro", "-e", "CORUN_RUN_DIR=/run/corun",
+            "-e", f"LD_PRELOAD={library}", "-e", f"CORUN_NAME={name}",
+            "-e", f"CORUN_CLASS={service_class}"]
+
+
+class Box:
+    """A container in the background."""
+
+    def __init__(self, node, name, *options, command=None):
+        self.node, self.name = node, name
+        self.id = node.podman.run("run", "--detach", "--name", name, *node.podman.options(),
+                                  *node.files(), *options, podman.IMAGE,
+                                  *(command or WORK)).stdout.strip()
+
+    def pid(self):
+        """Of its first process, as podman knows it."""
+        shown = self.node.podman.run("inspect", "--format", "{{.State.Pid}}", self.name)
+        return int(shown.stdout)
+
+    def remove(self):
+        self.node.podman.run("rm", "--force", "--time", "0", self.name)
+
+    def process(self, pid=None):
+        """Its process on the GPU, in a snapshot that names its container; None until then."""
+        snapshot = self.node.snapshot()
+        known = [c for c in snapshot["containers"] if c["id"] == self.id and c["name"]]
+        pid = pid or self.pid()
+        found = [p for p in snapshot["gpus"][0]["processes"] if p["pid"] == pid]
+        return (known[0], found[0]) if known and found else None
+
+
+def samples(text, family, **labels):
+    """Values of a metric's samples that have these labels."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith(family + "{") and all(f'{k}="{v}"' in line for k, v in labels.items()):
+            found.append(float(line.rsplit(" ", 1)[1]))
+    return found
+
+
+class WithNode(unittest.TestCase):
+    user = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(BUILD, cls.user)
+        cls.addClassCleanup(cls.node.end)
+
+    def box(self, name, *options, **more):
+        box = Box(self.node, name, *options, **more)
+        self.addCleanup(box.remove)
+        return box
+
+
+class OfAnyUser:
+    def test_corun_run_manages_the_container_of_its_command(self):
+        child = self.node.spawn(
+            [self.node.corun, "run", "--name", "ran", "--class", "latency-critical", "--weight",
+             "3", "--", *self.node.podman.base, "run", "--name", "box-ran",
+             *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, *WORK])
+        self.addCleanup(self.node.podman.run, "rm", "--force", "--time", "0", "box-ran")
+        workload = until(lambda: self.node.status().get("ran"), "the workload")
+        self.assertEqual((workload["class"], workload["weight"]), ("latency-critical", 3))
+        pid = int(self.node.podman.run("inspect", "--format", "{{.State.Pid}}", "box-ran").stdout)
+        self.assertEqual([s["pid"] for s in workload["sessions"]], [pid])
+        self.node.podman.run("kill", "box-ran")
+        self.assertEqual(child.wait(60), 128 + 9)  # podman's own exit code
+        until(lambda: not self.node.status().get("ran", {}).get("sessions"), "its end")
+
+
+class Root(OfAnyUser, WithNode):
+    def test_two_containers_of_one_command_are_told_apart(self):
+        boxes = [self.box("box-a", *managed(self.node, "a", "best-effort")),
+                 self.box("box-b", *managed(self.node, "b", "normal"))]
+        for box, name, service_class in zip(boxes, "ab", ("best-effort", "normal")):
+            container, process = until(box.process, box.name)
+            self.assertEqual((container["name"], container["image"], container["runtime"]),
+                             (box.name, podman.IMAGE, "podman"))
+            self.assertEqual(process["container"], box.id[:12])
+            self.assertEqual(process["command"], " ".join(WORK))
+            self.assertEqual(process["workload"], f"{os.geteuid()}/{name}")
+            workload = self.node.status()[name]
+            self.assertEqual(workload["class"], service_class)
+            self.assertEqual([s["pid"] for s in workload["sessions"]], [box.pid()])
+            metrics = self.node.get("/metrics")
+            of_box = {"container": box.name, "container_id": box.id[:12]}
+            self.assertEqual(samples(metrics, "corun_container_memory_used_bytes", **of_box),
+                             [process["memory_bytes"]])
+            self.assertEqual(samples(metrics, "corun_container_processes", **of_box), [1])
+            self.assertEqual(samples(metrics, "corun_container_info", image=podman.IMAGE,
+                                     runtime="podman", **of_box), [1])
+            until(lambda: sum(samples(self.node.get("/metrics"), "corun_client_gpu_seconds_total",
+                                      name=name, **of_box)) > 0, "GPU time of the workload")
+        top = self.node.output(self.node.corun, "top", "--once")
+        for box in boxes:
+            self.assertRegex(top, rf"{box.name}\b")
+
+    def test_a_container_that_corun_does_not_manage_is_shown(self):
+        box = self.box("alone")
+        container, process = until(box.process, box.name)
+        self.assertEqual((container["name"], process["container"]), ("alone", box.id[:12]))
+        self.assertIsNone(process["workload"])
+
+    def test_a_restart_is_a_new_session_and_a_removed_container_is_gone(self):
+        box = self.box("again", *managed(self.node, "again", "normal"))
+        until(box.process, "the container")
+        first = self.node.status()["again"]["sessions"][0]
+        self.node.podman.run("restart", "--time", "0", box.name)
+        self.assertNotEqual(box.pid(), first["pid"])
+
+        def session():
+            sessions = self.node.status().get("again", {}).get("sessions", [])
+            return sessions[0] if [s["pid"] for s in sessions] == [box.pid()] else None
+        self.assertNotEqual(until(session, "another session")["session"], first["session"])
+        until(box.process, "the same container")
+        self.node.podman.run("rm", "--force", "--time", "0", box.name)
+        until(lambda: box.id[:12] not in self.node.get("/metrics"), "no series of it")
+        self.assertNotIn(box.id, [c["id"] for c in self.node.snapshot()["containers"]])
+        self.assertEqual(self.node.status().get("again", {}).get("sessions", []), [])
+        anew = Box(self.node, "again", *managed(self.node, "again", "normal"))
+        container, _ = until(anew.process, "a new container of the name")
+        self.assertNotEqual(container["id"], box.id)
+
+    def test_what_is_executed_in_a_container_belongs_to_it(self):
+        box = self.box("shell", *managed(self.node, "shell", "normal"),
+                       command=["/usr/bin/sleep", "600"])
+        self.node.podman.run("exec", "--detach", box.name, *WORK)
+
+        def session():
+            sessions = self.node.status().get("shell", {}).get("sessions", [])
+            return sessions[0]["pid"] if sessions else None
+        pid = until(session, "the executed workload")
+        self.assertNotEqual(pid, box.pid())
+        _, process = until(lambda: box.process(pid), "its process")
+        self.assertEqual(process["container"], box.id[:12])
+
+
+    def test_devices_of_corun_cdi_make_containers_workloads(self):
+        """Engines read /var/run/cdi: in a mount namespace of their own, to leave this machine's
+        as it is."""
+        specs = self.node.folder / "specs"
+        specs.mkdir()
+        made = self.node.output(self.node.corun, "cdi", "generate", "--output", specs / "a.json")
+        self.assertEqual(made.split(), [f"corun.dev/class={one}" for one in (
+            "latency-critical", "normal", "best-effort")])
+        made = self.node.output(self.node.corun, "cdi", "generate", "--name", "serve", "--class",
+                                "latency-critical", "--weight", "2", "--output",
+                                specs / "b.json")
+        self.assertEqual(made.split(), ["corun.dev/workload=serve"])
+        private = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && mkdir /run/cdi "
+                   f"&& cp {specs}/*.json /run/cdi && exec \"$@\"", "sh"]
+        boxes = (("box-1", "class=best-effort", []), ("box-2", "class=best-effort", []),
+                 ("box-3", "class=normal", ["-e", "CORUN_NAME=own"]),
+                 ("box-4", "workload=serve", []))
+        for name, device, options in boxes:
+            child = self.node.spawn([*private, *self.node.podman.command(
+                "run", "--rm", "--hostname", name, "--device", f"corun.dev/{device}", *options,
+                *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, *WORK)])
+            self.addCleanup(child.wait)
+
+        def joined():
+            found = self.node.status()
+            wanted = {"corun-synthetic@box-1", "corun-synthetic@box-2", "own", "serve"}
+            return found if wanted <= set(found) else None
+        try:
+            found = until(joined, "all four")
+            for name, service_class, weight in (
+                    ("corun-synthetic@box-1", "best-effort", 1), ("own", "normal", 1),
+                    ("serve", "latency-critical", 2)):
+                self.assertEqual((found[name]["class"], found[name]["weight"]),
+                                 (service_class, weight))
+        finally:
+            # podman's own end of them would need its state in that namespace.
+            for workload in self.node.status().values():
+                for session in workload["sessions"]:
+                    os.kill(session["pid"], signal.SIGKILL)
+
+    def test_other_users_of_containers_join_the_corund_of_root(self):
+        (self.node.sim / "socket").chmod(0o777)  # as a GPU's device files are
+        self.node.podman.open_to_other_users()
+        for name, options, user in (("mapped", ["--uidmap", "0:100000:65536"], 100000),
+                                    ("plain", ["--user", "1234"], 1234)):
+            box = self.box(name, *options, *managed(self.node, name, "normal"))
+            _, process = until(box.process, name)
+            self.assertEqual(process["workload"], f"{user}/{name}")
+            self.assertEqual(process["container"], box.id[:12])
+
+    def test_a_workload_in_a_container_is_parked_and_resumed(self):
+        command = [f"{BUILD}/bin/corun-synthetic", "notebook", "--duration", "600s"]
+        box = self.box("notes", *managed(self.node, "notes", "normal"), command=command)
+        until(box.process, "the notebook")
+        self.node.output(self.node.corun, "park", "notes", "--until-resume")
+        self.assertEqual(self.node.status()["notes"]["state"], "parked")
+        self.node.output(self.node.corun, "resume", "notes")
+        self.assertEqual(self.node.status()["notes"]["state"], "running")
+
+    def test_root_in_a_container_may_look_but_change_nothing(self):
+        def inside(*words):
+            return self.node.podman.run(
+                "run", "--rm", *self.node.podman.options(), *self.node.files(),
+                "-v", f"{self.node.run_dir}:/run/corun", "-e", "CORUN_RUN_DIR=/run/corun",
+                podman.IMAGE, self.node.corun, *words, check=False)
+        self.assertIn("policy priority", inside("status").stdout)
+        change = inside("settings", "--policy", "fair")
+        self.assertNotEqual(change.returncode, 0)
+        self.assertIn("not changed from inside a container", change.stderr)
+        self.assertIn("policy priority", self.node.output(self.node.corun, "status"))
+        self.node.output(self.node.corun, "settings", "--policy", "priority")  # from outside
+
+    def test_a_container_is_a_workload_of_a_mix(self):
+        mix = self.node.folder / "boxes.yaml"
+        box = [*self.node.podman.base, "run", "--rm", *self.node.podman.options(),
+               "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE, f"{BUILD}/bin/corun-synthetic"]
+        mix.write_text(json.dumps({"workloads": [
+            {"name": "serve", "class": "latency-critical",
+             "command": [*map(str, box), "infer", "--rate", "100"]}]}))
+        out = self.node.folder / "results"
+        self.node.output(self.node.corun, "bench", "--mix", mix, "--mode", "managed", "--quick",
+                         "--duration", "1s", "--out", out)
+        rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+        managed_rows = [row for row in rows if row["mode"] == "managed"]
+        self.assertEqual([row["workload"] for row in managed_rows], ["serve"])
+        for row in rows:
+            self.assertTrue(row["valid"], row["reason"])
+            self.assertGreater(row["latency_ms"]["n"], 50)
+
+
+class WithoutPrivileges(OfAnyUser, WithNode):
+    """podman and corun of a user without privileges. Under cgroup v1 its containers have no
+    cgroups of their own."""
+    user = NOBODY if os.geteuid() == 0 else None
+
+    def test_a_workload_is_found_in_its_container(self):
+        box = self.box("mine", *managed(self.node, "mine", "best-effort"))
+        container, process = until(box.process, "the container")
+        self.assertEqual((container["name"], container["image"], container["runtime"]),
+                         ("mine", podman.IMAGE, "podman"))
+        self.assertEqual(process["container"], box.id[:12])
+        user = NOBODY if os.geteuid() == 0 else os.geteuid()
+        self.assertEqual(process["workload"], f"{user}/mine")
+        self.assertEqual(self.node.status()["mine"]["class"], "best-effort")
+        self.assertEqual(
+            len(samples(self.node.get("/metrics"), "corun_client_gpu_seconds_total",
+                        container="mine", container_id=box.id[:12])), 1)
+
+
+KINDS = {"root": Root, "rootless": WithoutPrivileges}
+
+
+def main():
+    kind = KINDS[sys.argv[2]]
+    try:
+        if kind is Root and os.geteuid() != 0:
+            raise podman.NotHere("this user is not root")
+        podman.try_out(kind.user)
+    except podman.NotHere as why:
+        print("skipped:", why, flush=True)
+        return SKIPPED
+    names = sys.argv[3:]
+    suite = (unittest.TestSuite(map(kind, names)) if names
+             else unittest.defaultTestLoader.loadTestsFromTestCase(kind))
+    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
