@@ -2,9 +2,9 @@
 # Installs the Debian 12 packages that corun needs and that this machine does not have.
 #   tools/install_deps.sh [build|test|all|torch] [--dry-run]
 # build: to build, run and unit-test corun. test: what only `make test` and CI use (clang for the
-# second compiler, fuzzers and checks; a browser that opens the report; prometheus, of which only the
-# programs are used: its service may be disabled). all: both. torch: what
-# corun-train needs besides, 0.6 GB on the disk. Default: build.
+# second compiler, fuzzers and checks; a browser that opens the report; prometheus, of which only
+# the programs are used: its service may be disabled). all: both. torch: what corun-train needs
+# besides, 0.6 GB on the disk. Default: build.
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build make python3 libfmt-dev libspdlog-dev nlohmann-json3-dev
