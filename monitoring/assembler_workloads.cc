@@ -88,6 +88,15 @@ void Assembler::add_daemon(const DaemonReading& reading, GpuState& state) {
       process.workload = owner->second;
     }
   }
+  if (reading.missed) {
+    Event event;
+    event.at = at_;
+    event.gpu = reading.gpu;
+    event.severity = Severity::kWarning;
+    event.kind = "missed";
+    event.text = "slices or events of corund were overwritten before they were read";
+    tell(std::move(event));
+  }
   for (const client::DaemonEvent& one : reading.events) {
     Event event;
     event.at = clock_.to_unix(one.at_ns);
@@ -154,6 +163,7 @@ void Assembler::add_workload(const DaemonReading& reading, const client::Workloa
       .launches_per_second = rate_figure(status, "launches", state.launches),
       .context_switches_per_second = rate_figure(status, "context_switches", state.switches)};
   workload.figures = figures_of(status.figures);
+  workload.burst_lengths = status.burst_lengths;
   workload.sessions = status.sessions;
   workload.reasons = status.reasons;
   std::string what = workload.state == "parked" ? "parked" : "";

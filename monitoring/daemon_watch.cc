@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "core/environment.h"
 #include "engine/client/client.h"
@@ -78,8 +79,10 @@ void DaemonWatch::Shared::take_status(client::DaemonStatus status) {
 Status DaemonWatch::Shared::ask_slices(client::Client& daemon) {
   for (int i = 0; i < kSlicesARound; ++i) {
     CORUN_ASSIGN(client::Slices slices, daemon.slices("", slices_since));
-    slices_since = slices.next;
     const std::lock_guard lock(mutex);
+    // What was before the first look is not missed.
+    kept.missed = kept.missed || (slices.missed && slices_since > 0);
+    slices_since = slices.next;
     if (kept.slices.size() > kMaxKept) kept.slices.clear();
     std::move(slices.entries.begin(), slices.entries.end(), std::back_inserter(kept.slices));
     if (!slices.more) break;
@@ -89,8 +92,9 @@ Status DaemonWatch::Shared::ask_slices(client::Client& daemon) {
 
 Status DaemonWatch::Shared::ask_events(client::Client& daemon) {
   CORUN_ASSIGN(client::Events events, daemon.events(events_since));
-  events_since = events.next;
   const std::lock_guard lock(mutex);
+  kept.missed = kept.missed || (events.missed && events_since > 0);
+  events_since = events.next;
   if (kept.events.size() > kMaxKept) kept.events.clear();
   std::move(events.entries.begin(), events.entries.end(), std::back_inserter(kept.events));
   return {};
@@ -161,6 +165,7 @@ std::optional<DaemonReading> DaemonWatch::take() {
   reading.status = shared_->kept.status;
   reading.slices.swap(shared_->kept.slices);
   reading.events.swap(shared_->kept.events);
+  reading.missed = std::exchange(shared_->kept.missed, false);
   return reading;
 }
 

@@ -110,7 +110,7 @@ void Exposition::line(std::string_view suffix, std::string_view labels, double v
 
 void Exposition::sample(std::string_view labels, double value) { line(suffix_, labels, value); }
 
-void Exposition::histogram(std::string_view labels, const double* bounds,
+void Exposition::histogram(std::string_view labels, std::span<const double> bounds,
                            const std::vector<uint64_t>& counts, double sum) {
   uint64_t total = 0;
   for (size_t i = 0; i < counts.size(); ++i) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,8 +31,8 @@ class Exposition {
   void foreign_family(std::string_view name, MetricType type, std::string_view help);
   void sample(std::string_view labels, double value);
   /// `counts`: by bound, not cumulative, one more than `bounds` (those above all).
-  void histogram(std::string_view labels, const double* bounds, const std::vector<uint64_t>& counts,
-                 double sum);
+  void histogram(std::string_view labels, std::span<const double> bounds,
+                 const std::vector<uint64_t>& counts, double sum);
   std::string finish();
 
  private:

@@ -138,9 +138,27 @@ void add_shares(const Snapshot& snapshot, const std::vector<std::string>& labels
     const auto limit = snapshot.workloads[i].memory_limit_bytes;
     if (limit) out.sample(labels[i], static_cast<double>(*limit));
   }
+  out.family("corun_client_latency_target_seconds", MetricType::kGauge,
+             "What the 99th percentile of the workload's bursts is to be.");
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const auto target = snapshot.workloads[i].latency_target_us;
+    if (target) out.sample(labels[i], *target * kMicro);
+  }
   out.family("corun_client_parked", MetricType::kGauge, "Whether the workload is in host memory.");
   for (size_t i = 0; i < labels.size(); ++i) {
     out.sample(labels[i], snapshot.workloads[i].state == "parked" ? 1 : 0);
+  }
+}
+
+void add_bursts(const Snapshot& snapshot, const std::vector<std::string>& labels, Exposition& out) {
+  out.family("corun_client_burst_seconds", MetricType::kHistogram,
+             "How long the bursts of the workload took, from the first launch until drained.");
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const auto& lengths = snapshot.workloads[i].burst_lengths;
+    if (!lengths) continue;
+    std::vector<double> bounds = lengths->bounds_us;
+    for (double& bound : bounds) bound /= 1e6;  // rounds right, as * 1e-6 does not
+    out.histogram(labels[i], bounds, lengths->counts, lengths->sum_us / 1e6);
   }
 }
 
@@ -184,6 +202,7 @@ void add_workloads(const Snapshot& snapshot, const Tally::Counts& counts, Exposi
     }
   }
   add_shares(snapshot, labels, out);
+  add_bursts(snapshot, labels, out);
   const auto histogram = [&](const char* name, const char* help, const auto& histograms) {
     out.family(name, MetricType::kHistogram, help);
     for (size_t i = 0; i < labels.size(); ++i) {

@@ -139,6 +139,14 @@ void add_gpus(const Snapshot& snapshot, const std::vector<std::string>& labels,
   out.family("corun_gpu_xid_last_timestamp_seconds", MetricType::kGauge,
              "When the XID was seen last.");
   each_xid([](const XidCount& xid) { return xid.last; });
+  out.family("corun_events", MetricType::kCounter, "Events of the GPU and of its corund, by kind.");
+  for (size_t i = 0; i < snapshot.gpus.size(); ++i) {
+    for (const auto& [key, count] : counts.events) {
+      if (key.first != snapshot.gpus[i].uuid) continue;
+      out.sample(joined_labels(labels[i], labels_text({{"kind", key.second}})),
+                 static_cast<double>(count));
+    }
+  }
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ struct DaemonReading {
   client::DaemonStatus status;
   std::vector<client::SliceEntry> slices;  ///< that became known since the last cycle
   std::vector<client::DaemonEvent> events;
+  bool missed = false;  ///< slices or events were overwritten before they were read
 };
 
 struct Readings {

@@ -110,7 +110,8 @@ void fields(Io& io, Workload& v) {
   io("max_share", v.max_share), io("state", v.state);
   io("memory_limit_bytes", v.memory_limit_bytes), io("latency_target_us", v.latency_target_us);
   io("containers", v.containers), io("pids", v.pids), io("now", v.now), io("rates", v.rates);
-  io("figures", v.figures), io("sessions", v.sessions), io("reasons", v.reasons);
+  io("figures", v.figures), io("burst_lengths", v.burst_lengths), io("sessions", v.sessions);
+  io("reasons", v.reasons);
 }
 template <typename Io>
 void fields(Io& io, Snapshot& v) {
@@ -161,6 +162,7 @@ class Writer {
   static Json json_of(ServiceClass service_class) { return to_string(service_class); }
   static Json json_of(Severity severity) { return to_string(severity); }
   static Json json_of(const client::SessionStatus& session) { return client::to_json(session); }
+  static Json json_of(const client::Lengths& lengths) { return client::to_json(lengths); }
   static Json json_of(const client::Reason& reason) {
     return {{"change", reason.change}, {"why", reason.why}};
   }
@@ -259,6 +261,10 @@ class Reader {
   }
   static Status read(const Json& json, const std::string&, client::SessionStatus& value) {
     CORUN_ASSIGN(value, client::session_from_json(json));
+    return {};
+  }
+  static Status read(const Json& json, const std::string&, client::Lengths& value) {
+    CORUN_ASSIGN(value, client::lengths_from_json(json));
     return {};
   }
   static Status read(const Json& json, const std::string& what, client::Reason& value) {

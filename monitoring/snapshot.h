@@ -203,6 +203,7 @@ struct Workload {
   WorkloadNow now{};
   WorkloadRates rates{};
   Figures figures{};
+  std::optional<client::Lengths> burst_lengths{};  ///< nothing: no bursts, or not told
   std::vector<client::SessionStatus> sessions{};
   std::vector<client::Reason> reasons{};
   bool operator==(const Workload&) const = default;

@@ -18,6 +18,10 @@ uint64_t xid_of(const std::string& text) {
   return xid;
 }
 
+/// Kinds of events that are at zero before the first, so that its rise is seen.
+constexpr const char* kAlarming[] = {"ecc",     "gate-opened", "missed",
+                                     "refused", "restart",     "watchdog"};
+
 }  // namespace
 
 void LengthHistogram::add(double seconds) {
@@ -29,7 +33,7 @@ void LengthHistogram::add(double seconds) {
 
 void Tally::add(const News& news) {
   const std::lock_guard lock(mutex_);
-  ++counts_.cycles;
+  if (counts_.cycles++ == 0) counts_.began = news.snapshot->at;
   std::set<WorkloadKey> there;
   for (const Workload& workload : news.snapshot->workloads) {
     const WorkloadKey key{workload.gpu, workload.workload};
@@ -49,8 +53,14 @@ void Tally::add(const News& news) {
       found->second.add(std::max(0.0, block.end - block.begin));
     }
   }
+  for (const Gpu& gpu : news.snapshot->gpus) {
+    for (const char* kind : kAlarming) counts_.events.try_emplace({gpu.uuid, kind});
+  }
   for (const Event& event : news.events) {
-    if (event.kind != "xid" || !event.gpu) continue;
+    if (!event.gpu) continue;
+    // A corund that was there before tells its past once more.
+    if (event.at >= counts_.began) ++counts_.events[{*event.gpu, event.kind}];
+    if (event.kind != "xid") continue;
     XidCount& xid = counts_.xids[{*event.gpu, xid_of(event.text)}];
     ++xid.count;
     xid.last = event.at;

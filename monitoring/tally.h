@@ -34,7 +34,9 @@ class Tally {
     std::map<WorkloadKey, LengthHistogram> quanta;  ///< blocks "run"
     std::map<WorkloadKey, LengthHistogram> waits;   ///< blocks "wait"
     std::map<std::pair<std::string, uint64_t>, XidCount> xids;
+    std::map<std::pair<std::string, std::string>, uint64_t> events;  ///< GPU, kind
     uint64_t cycles = 0;
+    double began = 0;  ///< unix seconds of the first cycle; what was before is not counted
   };
 
   void add(const News& news);

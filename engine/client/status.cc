@@ -124,6 +124,9 @@ Result<WorkloadStatus> workload_from(const Json& value) {
   CORUN_TRY(get_all(in, "sessions", workload.sessions, session_from_json));
   CORUN_TRY(get_all(in, "figures", workload.figures, figure_from));
   CORUN_TRY(get_all(in, "reasons", workload.reasons, reason_from));
+  if (const Json* lengths = in.find("burst_lengths"); lengths != nullptr && !lengths->is_null()) {
+    CORUN_ASSIGN(workload.burst_lengths, lengths_from_json(*lengths));
+  }
   CORUN_TRY(in.status());
   CORUN_ASSIGN(workload.service_class, parse_service_class(service_class));
   return workload;
@@ -249,6 +252,7 @@ Json to_json(const WorkloadStatus& workload) {
           {"state", workload.state},
           {"sessions", sessions},
           {"figures", figures_json(workload.figures)},
+          {"burst_lengths", workload.burst_lengths ? to_json(*workload.burst_lengths) : Json()},
           {"reasons", reasons}};
 }
 

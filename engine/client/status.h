@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/model/workload.h"
 #include "core/result.h"
+#include "engine/client/lengths.h"
 
 namespace corun::client {
 
@@ -102,6 +103,7 @@ struct WorkloadStatus {
   std::string state;  ///< "running", "parking", "parked", "resuming", "absent"
   std::vector<SessionStatus> sessions;
   std::vector<Figure> figures;
+  std::optional<Lengths> burst_lengths;  ///< nothing: no bursts, or an earlier daemon
   std::vector<Reason> reasons;
   bool operator==(const WorkloadStatus&) const = default;
 

@@ -37,6 +37,7 @@ Totals& Totals::operator+=(const Totals& other) {
   memory_waits += other.memory_waits;
   gpu_time += other.gpu_time;
   gate_closed += other.gate_closed;
+  burst_lengths += other.burst_lengths;
   return *this;
 }
 
@@ -94,6 +95,7 @@ void CounterReader::read_bursts(uint32_t index,
   for (uint32_t i = index - fresh; i != index; ++i) {
     const uint32_t us =
         std::min(burst_us[i % wire::kBurstRing].load(std::memory_order_relaxed), kMaxBurstUs);
+    totals_.burst_lengths.add(us);
     if (new_bursts_.size() < wire::kBurstRing) new_bursts_.push_back(std::chrono::microseconds(us));
     if (recent_us_.size() < wire::kBurstRing) {
       recent_us_.push_back(us);

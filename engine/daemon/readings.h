@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/wire/session_page.h"
+#include "engine/daemon/burst_lengths.h"
 #include "engine/policy/policy.h"
 
 namespace corun::daemon {
@@ -32,6 +33,7 @@ struct Totals {
   uint64_t memory_waits = 0;
   Nanos gpu_time{};     ///< estimated
   Nanos gate_closed{};  ///< its gate, by itself
+  BurstLengths burst_lengths;
 
   Totals& operator+=(const Totals& other);
 };

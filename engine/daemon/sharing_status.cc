@@ -57,6 +57,16 @@ std::optional<double> percentile(std::vector<double> values, double q) {
   return stats::quantile_of_sorted(values, q);
 }
 
+/// Those of a workload that has had bursts, or is expected to have some.
+std::optional<client::Lengths> burst_lengths(const WorkloadRecord& kept,
+                                             const std::vector<const Session*>& sessions,
+                                             ServiceClass service_class) {
+  BurstLengths all = kept.ended.burst_lengths;
+  for (const Session* session : sessions) all += session->counters().totals().burst_lengths;
+  if (all.empty() && service_class != ServiceClass::kLatencyCritical) return std::nullopt;
+  return all.told();
+}
+
 Nanos parked_time(const ParkAccount& account, Instant now) {
   return account.parked + (account.since == Instant{} ? Nanos(0) : now - account.since);
 }
@@ -159,6 +169,7 @@ client::WorkloadStatus Sharing::workload_status(const std::string& key, const Wo
   }
   status.state = status.sessions.empty() ? "absent" : std::string(policy::to_string(kept.parking));
   status.figures = figures(key, kept, now);
+  status.burst_lengths = burst_lengths(kept, sessions_of(key), status.service_class);
   for (const auto& [kind, reason] : kept.reasons) status.reasons.push_back(reason);
   return status;
 }

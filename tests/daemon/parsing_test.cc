@@ -123,6 +123,24 @@ TEST(Names, AreOfTheAskingUserUnlessTheySayWhose) {
   }
 }
 
+TEST(Lengths, WrongOnesNameTheFault) {
+  const std::pair<const char*, const char*> table[] = {
+      {R"({"bounds_us":[1],"counts":[1,2]})", "sum_us"},
+      {R"({"bounds_us":1,"counts":[1],"sum_us":0})", "bounds_us"},
+      {R"({"bounds_us":[2,2],"counts":[1,2,3],"sum_us":0})", "not rising"},
+      {R"({"bounds_us":[0],"counts":[1,2],"sum_us":0})", "not rising"},
+      {R"({"bounds_us":["1"],"counts":[1,2],"sum_us":0})", "not rising"},
+      {R"({"bounds_us":[1,2],"counts":[1,2],"sum_us":0})", "not one more"},
+      {R"({"bounds_us":[1],"counts":[1,-2],"sum_us":0})", "not whole"},
+      {R"([])", "object"},
+  };
+  for (const auto& [text, why] : table) {
+    const auto read = client::lengths_from_json(parse_json(text, "test").value());
+    ASSERT_FALSE(read) << text;
+    EXPECT_NE(read.error().what.find(why), std::string::npos) << read.error().what;
+  }
+}
+
 class Counters : public ::testing::Test {
  protected:
   void read(Nanos after) { reader.read(page.counters, page.burst_us, joined + after); }
@@ -130,6 +148,28 @@ class Counters : public ::testing::Test {
   wire::SessionPage page{};
   CounterReader reader{joined, 1000};
 };
+
+TEST_F(Counters, BurstsAreCountedByLengthUpToAndWithTheBound) {
+  const uint32_t lengths[] = {0, 100, 101, 5000, 10'000'001};
+  for (const uint32_t us : lengths) page.burst_us[page.counters.burst_index++] = us;
+  read(Nanos(1));
+  read(Nanos(2));  // none is counted twice
+  BurstLengths all = reader.totals().burst_lengths;
+  EXPECT_FALSE(all.empty());
+  client::Lengths told = all.told();
+  ASSERT_EQ(told.counts.size(), told.bounds_us.size() + 1);
+  EXPECT_EQ(told.bounds_us.front(), 100);
+  EXPECT_EQ(told.bounds_us.back(), 10e6);
+  EXPECT_EQ(told.counts[0], 2U);
+  EXPECT_EQ(told.counts[1], 1U);
+  EXPECT_EQ(told.counts[5], 1U);
+  EXPECT_EQ(told.counts.back(), 1U);
+  EXPECT_EQ(told.sum_us, 10'005'202);
+  all += reader.totals().burst_lengths;
+  told = all.told();
+  EXPECT_EQ(told.counts[0], 4U);
+  EXPECT_EQ(told.sum_us, 20'010'404);
+}
 
 TEST_F(Counters, NeverGoBack) {
   page.counters.launches = 10;

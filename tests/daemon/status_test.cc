@@ -112,6 +112,7 @@ TEST(StatusOfAnotherVersion,
   json["settings"].erase("linger_us");
   json["settings"]["warp_factor"] = 9;
   json["workloads"][0].erase("latency_target_us");
+  json["workloads"][0].erase("burst_lengths");
   json["workloads"][0]["sessions"][0].erase("flags");
   json.erase("watchdog");
   json["moods"] = Json::array();
@@ -121,6 +122,22 @@ TEST(StatusOfAnotherVersion,
   EXPECT_EQ(*read, status);
   json.erase("gpu");
   EXPECT_FALSE(client::status_from_json(json)) << "a reply without a GPU is none";
+}
+
+TEST_F(StatusTest, BurstsOfASessionThatEndedStayCounted) {
+  const auto of_server = [this] {
+    for (const client::WorkloadStatus& workload : sharing->status(now).workloads) {
+      if (workload.name == "server") return workload.burst_lengths.value_or(client::Lengths{});
+    }
+    return client::Lengths{};
+  };
+  const client::Lengths before = of_server();
+  ASSERT_EQ(before.counts.size(), 17U);
+  EXPECT_EQ(before.counts[3], 2U) << "600 and 800 us are between 500 us and 1 ms";
+  EXPECT_EQ(before.sum_us, 1400);
+  EXPECT_TRUE(sharing->join({kUser, 79}, ask("server"), true, now));
+  sharing->leave(1, "it ended", now);
+  EXPECT_EQ(of_server(), before);
 }
 
 TEST_F(StatusTest, TraceOfOneWorkloadFromANumberOn) {

@@ -14,6 +14,15 @@ namespace {
 
 constexpr char kGolden[] = CORUN_SOURCE_DIR "/tests/monitoring/golden/metrics.txt";
 
+/// Each of them, measured: 1000, 2000, ...
+Figures figures(std::initializer_list<const char*> names) {
+  Figures all;
+  for (const char* name : names) {
+    all[name] = {1000.0 * static_cast<double>(all.size() + 1), client::Label::kMeasured};
+  }
+  return all;
+}
+
 Snapshot busy_node() {
   Snapshot snapshot;
   snapshot.at = 1.8e9;
@@ -26,6 +35,15 @@ Snapshot busy_node() {
   gpu.memory_bytes = 80ULL << 30;
   gpu.memory_used_bytes = 3ULL << 30;
   gpu.utilization = 0.875;
+  gpu.memory_utilization = 0.5;
+  gpu.sm_occupancy = 0.4;
+  gpu.tensor_active = 0.3;
+  gpu.dram_active = 0.2;
+  gpu.power_limit_watts = 700;
+  gpu.memory_temperature_celsius = 70;
+  gpu.memory_clock_hz = 2619e6;
+  gpu.pcie_rx_bytes_per_second = 1e9;
+  gpu.pcie_tx_bytes_per_second = 2e9;
   gpu.power_watts = 412.345;
   gpu.energy_joules = 123456.789;
   gpu.temperature_celsius = 61;
@@ -34,14 +52,15 @@ Snapshot busy_node() {
   gpu.throttle_reasons = {"sw-power-cap"};
   gpu.last_xid = LastXid{31, 1.79e9};
   gpu.mode = "managed";
-  gpu.daemon = Daemon{.pid = 7,
-                      .version = "0.1.0",
-                      .policy = "fair",
-                      .backend = "slices",
-                      .slices = "proven",
-                      .gpu_time = "measured",
-                      .figures = {{"wall_seconds", {100, client::Label::kMeasured}},
-                                  {"idle_seconds", {60, client::Label::kMeasured}}}};
+  gpu.daemon = Daemon{
+      .pid = 7,
+      .version = "0.1.0",
+      .policy = "fair",
+      .backend = "slices",
+      .slices = "proven",
+      .gpu_time = "measured",
+      .figures = figures({"wall_seconds", "idle_seconds", "switching_seconds", "other_seconds",
+                          "gpu_seconds", "context_switches", "lost_records"})};
   gpu.processes = {{.pid = 42, .memory_bytes = 1 << 20, .container = "abcdefabcdef"},
                    {.pid = 43, .memory_bytes = 1 << 20}};
   snapshot.gpus.push_back(gpu);
@@ -62,10 +81,12 @@ Snapshot busy_node() {
   workload.memory_limit_bytes = 1 << 30;
   workload.containers = {"abcdefabcdef"};
   workload.rates.gpu_ratio = {0.25, client::Label::kMeasured};
-  workload.figures = {{"gpu_seconds", {40, client::Label::kMeasured}},
-                      {"launches", {1e6, client::Label::kMeasured}},
-                      {"burst_p99_us", {2150, client::Label::kMeasured}},
-                      {"memory_bytes", {std::nullopt, client::Label::kMeasured}}};
+  workload.figures =
+      figures({"gpu_seconds", "gpu_wait_seconds", "launches", "context_switches", "bursts",
+               "slice_us", "burst_p50_us", "burst_p99_us", "preemptions", "moved_bytes", "parks",
+               "parked_seconds", "memory_bytes", "memory_peak_bytes", "refusals", "memory_waits"});
+  workload.latency_target_us = 5000;
+  workload.burst_lengths = client::Lengths{{100, 2000, 10e6}, {2, 40, 0, 1}, 12'345'678};
   snapshot.workloads.push_back(workload);
   return snapshot;
 }
@@ -77,7 +98,12 @@ Tally::Counts counts_of(const Snapshot& snapshot) {
     news.blocks.push_back(
         {"GPU-1", "1000/serve", 10, 10 + length, "run", length, client::Label::kMeasured});
   }
-  news.events = {{1, 1.79e9, "GPU-1", std::nullopt, Severity::kWarning, "xid", "XID 31"}};
+  news.events = {
+      {1, 1.79e9, "GPU-1", std::nullopt, Severity::kWarning, "xid", "XID 31"},
+      {2, 1.79e9, "GPU-1", std::nullopt, Severity::kWarning, "watchdog", "before"},
+      {3, 1.8e9, "GPU-1", std::nullopt, Severity::kWarning, "gate-opened",
+       "it was closed for long"},
+      {4, 1.8e9, std::nullopt, std::nullopt, Severity::kError, "collector", "of no GPU"}};
   tally.add(news);
   return tally.counts();
 }
@@ -93,6 +119,15 @@ TEST(Prometheus, TheTextIsTheGoldenOne) {
     ASSERT_TRUE(write_file_atomically(kGolden, text));
   }
   EXPECT_EQ(text, read_file(kGolden).value());
+}
+
+TEST(Prometheus, WhatIsNotKnownHasNoSample) {
+  Snapshot snapshot = busy_node();
+  snapshot.workloads[0].figures["memory_bytes"].value.reset();
+  snapshot.workloads[0].burst_lengths.reset();
+  const std::string text = prometheus_text(&snapshot, counts_of(snapshot), {}, {});
+  EXPECT_EQ(text.find("corun_memory_used_bytes"), std::string::npos);
+  EXPECT_EQ(text.find("corun_client_burst_seconds"), std::string::npos);
 }
 
 TEST(Prometheus, OpenMetricsNamesFamiliesAndEnds) {

@@ -30,6 +30,7 @@ Snapshot full_snapshot() {
   workload.service_class = ServiceClass::kLatencyCritical;
   workload.pids = {9};
   workload.rates.gpu_ratio = {0.25, client::Label::kEstimated};
+  workload.burst_lengths = client::Lengths{{100, 200.5}, {1, 0, 7}, 1234};
   workload.sessions.resize(1);
   workload.sessions[0].flags = {"bursting"};
   workload.reasons = {{"slice 6000 us", "why"}};

@@ -49,6 +49,7 @@ export interface Workload {
   /** `gate_closed`: the gate that it closes itself, so that others wait. */
   now: { holds_gpu: boolean; waits: boolean; gate_closed: boolean; slice_us: number | null };
   rates: Record<string, Figure>; figures: Record<string, Figure>;
+  burst_lengths?: null | { bounds_us: number[]; counts: number[]; sum_us: number };
   sessions: Record<string, unknown>[]; reasons: Reason[];
 }
 export interface Replay {
