@@ -18,7 +18,7 @@ import elf
 import make_sdk
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ["bin", "lib", "simgpu", "mixes", "share"]  # of the build tree, as they are
+FOLDERS = ["bin", "lib", "simgpu", "mixes", "profiles", "share"]  # of the build tree, as they are
 EXTRA = ["LICENSE", "README.md", "CHANGELOG.md", "docs", "workloads/reference",
          "tools/harness_overhead.py"]  # into share/corun
 FORBIDDEN = re.compile(r"^lib(?:torch|c10|caffe2)")

@@ -44,6 +44,20 @@ TEST(SyntheticOptions, InferWithLoadHasNoRate) {
   EXPECT_EQ(infer.arrivals, ArrivalProcess::kConstant);
 }
 
+TEST(SyntheticOptions, ReplayTakesAProfileAndALoadOrNone) {
+  const auto parsed = parse({"replay", "bert-base", "--load", "0.4", "--eager", "--merge"});
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  const auto& replay = std::get<ReplayOptions>((*parsed)->work);
+  EXPECT_EQ(replay.profile, "bert-base");
+  EXPECT_EQ(replay.load, 0.4);
+  EXPECT_EQ(replay.launch, ReplayLaunch::kEager);
+  EXPECT_TRUE(replay.merge);
+  EXPECT_FALSE(parse({"replay"}));
+  EXPECT_FALSE(parse({"replay", "x", "--closed", "--rate", "5"}));
+  EXPECT_FALSE(parse({"replay", "x", "--load", "0.5", "--rate", "5"}));
+  EXPECT_FALSE(parse({"replay", "x", "--graph", "--eager"}));
+}
+
 TEST(SyntheticOptions, NotebookDurationsHaveUnits) {
   const auto parsed = parse({"notebook", "--think", "250ms", "--burst=2s"});
   ASSERT_TRUE(parsed);

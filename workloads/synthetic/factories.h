@@ -14,6 +14,7 @@ std::unique_ptr<Workload> make_notebook(const CommonOptions& common,
                                         const NotebookOptions& options);
 std::unique_ptr<Workload> make_aggressor(const CommonOptions& common,
                                          const AggressorOptions& options);
+std::unique_ptr<Workload> make_replay(const CommonOptions& common, const ReplayOptions& options);
 std::unique_ptr<Workload> make_noop(const CommonOptions& common, const NoopOptions& options);
 
 /// Kernels to keep in flight: 20 ms of work, as a training program that runs ahead of its GPU does,

@@ -2,12 +2,10 @@
 // each by one launch of a CUDA graph of short kernels.
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "core/stats/quantile.h"
 #include "gpu/graph.h"
 #include "workloads/synthetic/factories.h"
 #include "workloads/synthetic/gpu_workload.h"
+#include "workloads/synthetic/open_loop.h"
 
 namespace corun::synthetic {
 
@@ -30,7 +28,6 @@ class Infer final : public GpuWorkload {
   Status launch(const gpu::Graph& graph);
   /// One request on an idle server, start to answer.
   Status serve();
-  void note_lag(std::vector<double>& lags_us);
 
   InferOptions options_;
   std::optional<gpu::Graph> graph_;
@@ -100,32 +97,11 @@ Result<WindowOutcome> Infer::run(const Window& window, Recorder& recorder) {
       draw_arrivals(options_.arrivals, rate, window.length, window.seed);
   CORUN_TRY(begin_window());
   std::vector<double> lags_us;
-  lags_us.reserve(arrivals.size());
-  uint64_t answered = 0;
-  Instant server_free = window.start;
-  gpu().waiter().until(window.start);
-  for (const Nanos arrival : arrivals) {
-    const Instant scheduled = window.start + arrival;
-    const Instant due = std::max(scheduled, server_free);
-    const Instant start = gpu().waiter().until(due);
-    if (start >= window.give_up() || !recorder.listening()) break;
-    CORUN_TRY(serve());
-    server_free = monotonic_now();
-    recorder.request(scheduled, start, server_free);
-    lags_us.push_back(to_micros(start - due));
-    ++answered;
-  }
-  gpu().waiter().until(window.end());
-  note_lag(lags_us);
-  return WindowOutcome{.unanswered = arrivals.size() - answered};
-}
-
-void Infer::note_lag(std::vector<double>& lags_us) {
-  if (lags_us.empty()) return;
-  std::sort(lags_us.begin(), lags_us.end());
-  note(fmt::format("generator lag: p50 {:.1f} us, p99 {:.1f} us, largest {:.1f} us",
-                   stats::quantile_of_sorted(lags_us, 0.5),
-                   stats::quantile_of_sorted(lags_us, 0.99), lags_us.back()));
+  CORUN_ASSIGN(const WindowOutcome outcome, serve_arrivals(
+                                                arrivals, window, gpu().waiter(), recorder,
+                                                [this] { return serve(); }, lags_us));
+  if (auto text = lag_note(std::move(lags_us))) note(*std::move(text));
+  return outcome;
 }
 
 }  // namespace

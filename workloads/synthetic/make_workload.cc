@@ -13,6 +13,9 @@ std::unique_ptr<Workload> make_workload(const Options& options) {
   if (const auto* work = std::get_if<AggressorOptions>(&options.work)) {
     return make_aggressor(common, *work);
   }
+  if (const auto* work = std::get_if<ReplayOptions>(&options.work)) {
+    return make_replay(common, *work);
+  }
   return make_noop(common, std::get<NoopOptions>(options.work));
 }
 

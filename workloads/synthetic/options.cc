@@ -28,6 +28,7 @@ struct RawOptions {
   InferOptions infer;
   NotebookOptions notebook;
   AggressorOptions aggressor;
+  ReplayOptions replay;
   NoopOptions noop;
   std::string memory = "0";
   std::string duration = "10s";
@@ -177,6 +178,36 @@ void add_aggressor(CLI::App& root, RawOptions& raw) {
       ->check(CLI::Range(1.0, 32768.0).description(""));
 }
 
+void add_replay(CLI::App& root, RawOptions& raw) {
+  CLI::App& app = *root.add_subcommand(
+      "replay", "the kernels, copies and gaps of a recorded model (docs/profiles.md)");
+  add_common(app, raw, true);
+  ReplayOptions& replay = raw.replay;
+  app.add_option("profile", replay.profile, "a recording's file, or a name of those with corun")
+      ->type_name("FILE|NAME")
+      ->required();
+  auto* graph = app.add_flag_callback(
+      "--graph", [&replay] { replay.launch = ReplayLaunch::kGraph; },
+      "launch the kernels of a step as one CUDA graph (default: as recorded)");
+  app.add_flag_callback(
+         "--eager", [&replay] { replay.launch = ReplayLaunch::kEager; },
+         "launch each kernel when the recorded host did")
+      ->excludes(graph);
+  app.add_flag("--merge", replay.merge, "join kernels of like size in a row");
+  auto* rate = app.add_option("--rate", replay.rate, "inference: arrivals per second")
+                   ->check(CLI::Range(0.01, 1e6).description(""))
+                   ->type_name("HZ");
+  auto* load =
+      app.add_option("--load", replay.load, "inference: arrivals, as a fraction of the capacity")
+          ->check(CLI::Range(0.001, 2.0).description(""))
+          ->type_name("FRACTION")
+          ->excludes(rate);
+  app.add_flag("--closed", replay.closed, "inference: one request after the other (default)")
+      ->excludes(rate)
+      ->excludes(load);
+  add_choice(app, "--arrivals", replay.arrivals, kArrivals, "arrival process (default poisson)");
+}
+
 void add_noop(CLI::App& root, RawOptions& raw) {
   CLI::App& app =
       *root.add_subcommand("noop", "no GPU: short items on the processor, to measure the harness");
@@ -212,6 +243,7 @@ Options chosen(const RawOptions& raw) {
   if (raw.subcommand == "infer") return {raw.common, raw.infer};
   if (raw.subcommand == "notebook") return {raw.common, raw.notebook};
   if (raw.subcommand == "aggressor") return {raw.common, raw.aggressor};
+  if (raw.subcommand == "replay") return {raw.common, raw.replay};
   return {raw.common, raw.noop};
 }
 
@@ -226,6 +258,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   add_infer(app, raw);
   add_notebook(app, raw);
   add_aggressor(app, raw);
+  add_replay(app, raw);
   add_noop(app, raw);
   try {
     app.parse(argc, argv);

@@ -61,13 +61,25 @@ struct AggressorOptions {
   double transfer_mib = 0;  ///< dram: size of the copied buffer (0: 4096); pcie: of a copy (0: 64)
 };
 
+enum class ReplayLaunch { kAsRecorded, kGraph, kEager };
+
+struct ReplayOptions {
+  std::string profile;  ///< a file, or a name among the profiles that come with corun
+  ReplayLaunch launch = ReplayLaunch::kAsRecorded;
+  bool merge = false;
+  bool closed = false;  ///< one request after the other; so without rate and load too
+  double rate = 0;      ///< requests/s; 0: from `load`
+  double load = 0;      ///< of the capacity measured in the warm-up
+  ArrivalProcess arrivals = ArrivalProcess::kPoisson;
+};
+
 struct NoopOptions {
   double item_us = 100;     ///< processor time of one item
   uint32_t item_steps = 0;  ///< work of one item, the same in every process; 0: fitted to item_us
 };
 
-using WorkOptions =
-    std::variant<TrainOptions, InferOptions, NotebookOptions, AggressorOptions, NoopOptions>;
+using WorkOptions = std::variant<TrainOptions, InferOptions, NotebookOptions, AggressorOptions,
+                                 ReplayOptions, NoopOptions>;
 
 struct Options {
   CommonOptions common;
