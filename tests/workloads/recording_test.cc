@@ -35,6 +35,19 @@ TEST(Recording, IsReadWithItsKernelsCopiesAndSteps) {
   EXPECT_EQ(kernel.duration_us, 48);
 }
 
+TEST(Recording, IsReadAsTheRecorderWritesIt) {  // recording_test.py holds the file to the recorder
+  const auto read = load_recording(kRecordings + "/handwritten-trace.json", "/nowhere");
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_FALSE(read->graph);
+  ASSERT_EQ(read->steps.size(), 2U);
+  EXPECT_EQ(read->steps[0].ops.size(), 2U);
+  const RecordedOp& kernel = read->steps[1].ops[0];
+  EXPECT_EQ(read->shapes[kernel.shape].grid_blocks, 144U);
+  EXPECT_EQ(kernel.launch_us, 205);
+  EXPECT_EQ(read->steps[1].ops[2].kind, OpKind::kSet);
+  EXPECT_EQ(read->steps[1].ops[2].bytes, 4096U);
+}
+
 TEST(Recording, WithoutAnSmsLimitsThoseOfItsGenerationHold) {
   Json root = request();
   root["gpu"]["threads_per_sm"] = nullptr;
@@ -43,6 +56,14 @@ TEST(Recording, WithoutAnSmsLimitsThoseOfItsGenerationHold) {
   ASSERT_TRUE(read) << read.error().text();
   EXPECT_EQ(read->gpu.threads_per_sm, 2048U);
   EXPECT_EQ(read->gpu.registers_per_sm, 65536U);
+}
+
+TEST(Recording, ClocksThatWereMatchedMayDifferALittle) {
+  Json root = request();
+  root["steps"][0]["ops"][0][4] = -1.5;
+  const auto read = parse_recording(to_line(root), "r.json");
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->steps[0].ops[0].start_us, -1.5);
 }
 
 struct BadRecording {
@@ -75,6 +96,7 @@ TEST(Recording, EachWrongValueIsTold) {
       {"/steps/1/ops/3/1", 4, "step 1: op 3: shape: not a whole number up to 3"},
       {"/steps/1/ops/3/5", -1.0, "step 1: op 3: duration: not a time"},
       {"/steps/1/ops/0/2", -5, "step 1: op 0: bytes"},
+      {"/steps/1/ops/3/4", "soon", "step 1: op 3: start: not an offset"},
   };
   for (const BadRecording& bad : cases) {
     Json root = request();

@@ -75,6 +75,14 @@ class Whole(unittest.TestCase):
         self.assertEqual(recording.summary(whole), "hand: 2 steps, 1.5 kernels and 25.8 us of "
                          "kernels a step, 70.0 us a step without the profiler")
 
+    def test_the_program_that_replays_reads_this_file(self):  # recording_test.cc does
+        path = HERE / "recordings" / "handwritten-trace.json"
+        read = json.loads(path.read_text(encoding="utf-8"))
+        made = ("format", "version", "streams", "shapes", "steps")
+        about = {key: value for key, value in read.items() if key not in made}
+        written = recording.packed(recording.assemble(about, TRACE))
+        self.assertEqual(json.loads(json.dumps(written)), read)
+
     def test_a_trace_without_kernels_is_told(self):
         trace = copy.deepcopy(TRACE)
         trace["traceEvents"] = [event for event in trace["traceEvents"]

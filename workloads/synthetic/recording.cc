@@ -43,6 +43,8 @@ class RecordingReader {
   Result<RecordedStep> step(const Json& value, size_t index, size_t shapes) const;
   Result<RecordedOp> op(const Json& value, const std::string& where, size_t shapes) const;
   Result<double> time(const Json& value, const std::string& where) const;
+  /// Of two clocks that were matched: a little below 0 is no error.
+  Result<double> offset(const Json& value, const std::string& where) const;
   Result<uint64_t> count(const Json& value, uint64_t most, const std::string& where) const;
 
   std::string_view origin_;
@@ -54,6 +56,12 @@ Result<double> RecordingReader::time(const Json& value, const std::string& where
     return error(fmt::format("{}: not a time from 0 to {:g} us", where, kMostTimeUs));
   }
   return us;
+}
+
+Result<double> RecordingReader::offset(const Json& value, const std::string& where) const {
+  const double us = value.is_number() ? value.get<double>() : kMostTimeUs + 1;
+  if (std::isfinite(us) && std::abs(us) <= kMostTimeUs) return us;
+  return error(fmt::format("{}: not an offset of up to {:g} us", where, kMostTimeUs));
 }
 
 Result<uint64_t> RecordingReader::count(const Json& value, uint64_t most,
@@ -143,11 +151,11 @@ Result<RecordedOp> RecordingReader::op(const Json& value, const std::string& whe
     op.shape = static_cast<uint32_t>(shape);
   }
   CORUN_ASSIGN(op.bytes, count(value[2], kMostBytes, where + ": bytes"));
-  CORUN_ASSIGN(op.start_us, time(value[4], where + ": start"));
+  CORUN_ASSIGN(op.start_us, offset(value[4], where + ": start"));
   CORUN_ASSIGN(op.duration_us, time(value[5], where + ": duration"));
   op.launch_us = op.start_us;
   if (columns == kOpColumnsLaunched) {
-    CORUN_ASSIGN(op.launch_us, time(value[6], where + ": launch"));
+    CORUN_ASSIGN(op.launch_us, offset(value[6], where + ": launch"));
   }
   return op;
 }

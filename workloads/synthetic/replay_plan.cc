@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/check.h"
 #include "core/stats/quantile.h"
@@ -125,10 +126,10 @@ ReplayPlan plan_replay(const Recording& recording, uint32_t sm_count, bool merge
     ops.push_back(next);
   }
   plan.ops = merge ? merged(ops) : std::move(ops);
-  double begin_us = -1, end_us = 0;
+  double begin_us = std::numeric_limits<double>::infinity(), end_us = -begin_us;
   for (const RecordedOp& op : step.ops) {
     if (op.kind != OpKind::kKernel) continue;
-    if (begin_us < 0) begin_us = op.start_us;
+    begin_us = std::min(begin_us, op.start_us);
     end_us = std::max(end_us, op.start_us + op.duration_us);
   }
   plan.span_us = end_us - begin_us;
