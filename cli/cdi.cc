@@ -39,7 +39,6 @@ constexpr char kCdiHelp[] =
     "\n"
     "Example: corun cdi generate --output /etc/cdi/corun.json\n";
 
-constexpr size_t kMaxDeviceName = 63;  // core/wire/join.h, kNameBytes
 constexpr char kClassKind[] = "corun.dev/class";
 constexpr char kWorkloadKind[] = "corun.dev/workload";
 
@@ -64,10 +63,7 @@ Result<CdiOptions> parse_cdi(std::span<const std::string> arguments) {
         action.empty() ? "cdi: what?" : fmt::format("cdi: unknown word '{}'", action),
         "write 'corun cdi generate'");
   }
-  if (options.name.size() > kMaxDeviceName) {
-    return usage_error(fmt::format("--name {} is too long", options.name),
-                       fmt::format("use at most {} characters", kMaxDeviceName));
-  }
+  if (!options.name.empty()) CORUN_TRY(check_workload_name(options.name));
   CORUN_ASSIGN(options.share, read_share(texts));
   const bool shares = texts.service_class || texts.weight || texts.memory || texts.latency_target;
   if (options.name.empty() && shares) {

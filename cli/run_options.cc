@@ -14,7 +14,6 @@ namespace corun::cli {
 
 namespace {
 
-constexpr size_t kMaxName = 63;  // core/wire/join.h, kNameBytes
 constexpr std::array<std::string_view, 6> kPolicies{"priority", "fair",   "quota",
                                                     "deadline", "rotate", "none"};
 
@@ -24,19 +23,12 @@ struct RawRun {
   ShareTexts share;
 };
 
-bool is_name(std::string_view name) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-  };
-  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), good);
-}
-
 /// Two commands without a name are two workloads, not one with two processes.
 std::string default_name(const std::string& program) {
   std::string name = std::filesystem::path(program).filename().string();
   for (char& c : name) {
     c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (!is_name(std::string_view(&c, 1))) c = '-';
+    if (!is_workload_name(std::string_view(&c, 1))) c = '-';
   }
   return fmt::format("{}-{}", name.substr(0, 40), getpid());
 }
@@ -44,10 +36,7 @@ std::string default_name(const std::string& program) {
 Status read_workload(const RawRun& raw, RunOptions& options) {
   Share& share = options.share;
   share.workload = raw.name.empty() ? default_name(options.command.front()) : raw.name;
-  if (!is_name(share.workload)) {
-    return usage_error(fmt::format("--name '{}' is not a workload's name", raw.name),
-                       "use at most 63 of a-z, 0-9, '-', '_' and '.'");
-  }
+  CORUN_TRY(check_workload_name(share.workload));
   CORUN_ASSIGN(const ShareValues values, read_share(raw.share));
   share.service_class = values.service_class.value_or(ServiceClass::kNormal);
   share.weight = values.weight.value_or(1);

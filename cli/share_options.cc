@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/units.h"
@@ -10,6 +11,7 @@ namespace corun::cli {
 
 namespace {
 
+constexpr size_t kMaxName = 63;  // core/wire/join.h, kNameBytes
 constexpr double kMinWeight = 0.001;
 constexpr double kMaxWeight = 1000;
 constexpr Nanos kMaxTarget = std::chrono::minutes(10);
@@ -21,6 +23,19 @@ void ShareTexts::add_to(CLI::App& app) {
   app.add_option("--weight", weight);
   app.add_option("--memory", memory);
   app.add_option("--latency-target", latency_target);
+}
+
+bool is_workload_name(std::string_view name) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), good);
+}
+
+Status check_workload_name(const std::string& name) {
+  if (is_workload_name(name)) return {};
+  return usage_error(fmt::format("--name '{}' is not a workload's name", name),
+                     "use at most 63 of a-z, 0-9, '-', '_' and '.'");
 }
 
 Result<ShareValues> read_share(const ShareTexts& texts) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cli/arguments.h"
 #include "core/clock.h"
@@ -29,6 +30,11 @@ struct ShareValues {
 
 /// Errors (usage): a value out of range, by its option's name.
 Result<ShareValues> read_share(const ShareTexts& texts);
+
+/// Whether a workload may be called so.
+bool is_workload_name(std::string_view name);
+/// Errors (usage): it may not be.
+Status check_workload_name(const std::string& name);
 
 /// The same value, or the error with the option's name in front.
 template <typename T>

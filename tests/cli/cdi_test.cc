@@ -20,6 +20,9 @@ TEST(Cdi, WrongInputIsOneLine) {
                     "a class, weight, limit or target is a workload's; name it with --name"},
            WrongCdi{"cdi generate --output a.yaml",
                     "--output a.yaml: engines would not read it; let its name end in .json"},
+           WrongCdi{"cdi generate --name Serve",
+                    "--name 'Serve' is not a workload's name; use at "
+                    "most 63 of a-z, 0-9, '-', '_' and '.'"},
            WrongCdi{"cdi generate --name a --weight 0",
                     "--weight 0 is out of range; use 0.001 to 1000"},
        }) {
