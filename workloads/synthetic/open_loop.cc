@@ -8,10 +8,22 @@
 
 namespace corun::synthetic {
 
-Result<WindowOutcome> serve_arrivals(const std::vector<Nanos>& arrivals, const Window& window,
-                                     const tenant::Waiter& waiter, Recorder& recorder,
-                                     const std::function<Status()>& serve,
-                                     std::vector<double>& lags_us) {
+namespace {
+
+std::optional<std::string> lag_note(std::vector<double> lags_us) {
+  if (lags_us.empty()) return std::nullopt;
+  std::sort(lags_us.begin(), lags_us.end());
+  return fmt::format("generator lag: p50 {:.1f} us, p99 {:.1f} us, largest {:.1f} us",
+                     stats::quantile_of_sorted(lags_us, 0.5),
+                     stats::quantile_of_sorted(lags_us, 0.99), lags_us.back());
+}
+
+}  // namespace
+
+Result<OpenLoop> serve_arrivals(const std::vector<Nanos>& arrivals, const Window& window,
+                                const tenant::Waiter& waiter, Recorder& recorder,
+                                const std::function<Status()>& serve) {
+  std::vector<double> lags_us;
   lags_us.reserve(arrivals.size());
   uint64_t answered = 0;
   Instant server_free = window.start;
@@ -28,15 +40,8 @@ Result<WindowOutcome> serve_arrivals(const std::vector<Nanos>& arrivals, const W
     ++answered;
   }
   waiter.until(window.end());
-  return WindowOutcome{.unanswered = arrivals.size() - answered};
-}
-
-std::optional<std::string> lag_note(std::vector<double> lags_us) {
-  if (lags_us.empty()) return std::nullopt;
-  std::sort(lags_us.begin(), lags_us.end());
-  return fmt::format("generator lag: p50 {:.1f} us, p99 {:.1f} us, largest {:.1f} us",
-                     stats::quantile_of_sorted(lags_us, 0.5),
-                     stats::quantile_of_sorted(lags_us, 0.99), lags_us.back());
+  return OpenLoop{.outcome = {.unanswered = arrivals.size() - answered},
+                  .note = lag_note(std::move(lags_us))};
 }
 
 }  // namespace corun::synthetic

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,14 +11,15 @@
 
 namespace corun::synthetic {
 
-/// Calls `serve` for each of `arrivals` (after window.start), when it is due or as soon as the one
-/// before is answered, and tells `recorder`. `lags_us` gets how late each began.
-Result<WindowOutcome> serve_arrivals(const std::vector<Nanos>& arrivals, const Window& window,
-                                     const tenant::Waiter& waiter, Recorder& recorder,
-                                     const std::function<Status()>& serve,
-                                     std::vector<double>& lags_us);
+struct OpenLoop {
+  WindowOutcome outcome;
+  std::optional<std::string> note;  ///< "generator lag: ..."; nothing without requests
+};
 
-/// "generator lag: ..."; nothing without requests.
-std::optional<std::string> lag_note(std::vector<double> lags_us);
+/// Calls `serve` for each of `arrivals` (after window.start), when it is due or as soon as the one
+/// before is answered, and tells `recorder`.
+Result<OpenLoop> serve_arrivals(const std::vector<Nanos>& arrivals, const Window& window,
+                                const tenant::Waiter& waiter, Recorder& recorder,
+                                const std::function<Status()>& serve);
 
 }  // namespace corun::synthetic

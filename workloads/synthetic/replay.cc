@@ -287,12 +287,10 @@ Result<WindowOutcome> Replay::run(const Window& window, Recorder& recorder) {
   if (rate > 0) {
     const std::vector<Nanos> arrivals =
         draw_arrivals(options_.arrivals, rate, window.length, window.seed);
-    std::vector<double> lags_us;
-    CORUN_ASSIGN(const WindowOutcome outcome, serve_arrivals(
-                                                  arrivals, window, gpu().waiter(), recorder,
-                                                  [this] { return serve(); }, lags_us));
-    if (auto text = lag_note(std::move(lags_us))) note(*std::move(text));
-    return outcome;
+    CORUN_ASSIGN(OpenLoop done, serve_arrivals(arrivals, window, gpu().waiter(), recorder,
+                                               [this] { return serve(); }));
+    if (done.note) note(*std::move(done.note));
+    return done.outcome;
   }
   gpu().waiter().until(window.start);
   if (training()) {
