@@ -7,22 +7,14 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-import time
 
 import podman
 
-PATIENCE_S = 60
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from until import PATIENCE_S, until  # noqa: E402
 
-
-def until(condition, what):
-    """Waits for a true value of condition(), and returns it."""
-    end = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"never: {what}")
-        time.sleep(0.02)
-    return value
 
 
 class Node:

@@ -40,7 +40,9 @@ class Box:
         return int(shown.stdout)
 
     def remove(self):
-        self.node.podman.run("rm", "--force", "--time", "0", self.name)
+        # podman may find a mount of a container that has just ended busy, once.
+        words = ["rm", "--force", "--ignore", "--time", "0", self.name]
+        until(lambda: self.node.podman.run(*words, check=False).returncode == 0, "removal")
 
     def process(self, pid=None):
         """Its process on the GPU, in a snapshot that names its container; None until then."""

@@ -93,6 +93,20 @@ class DaemonTest : public ::testing::Test {
  protected:
   DaemonTest() : run_dir_(TemporaryFolder::create("corun-run-").value()) {}
 
+  /// A program that libcorun.so lets join the daemon, with one more variable.
+  Result<Process> synthetic(const std::string& kind, const std::string& variable,
+                            const std::string& value) const {
+    ProcessOptions options;
+    options.argv = {CORUN_BINARY_DIR "/bin/corun-synthetic", kind, "--duration", "60s"};
+    options.set_env = Node::shared().environment();
+    options.set_env["LD_PRELOAD"] = CORUN_BINARY_DIR "/lib/libcorun.so";
+    options.set_env["CORUN_RUN_DIR"] = run_dir_.path().string();
+    options.set_env[variable] = value;
+    options.out = Stream::null();
+    options.err = Stream::null();
+    return Process::start(options);
+  }
+
   ProcessOptions daemon_options(std::vector<std::string> arguments) const {
     ProcessOptions options;
     options.argv = {CORUN_BINARY_DIR "/bin/corund",

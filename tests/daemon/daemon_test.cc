@@ -328,15 +328,7 @@ TEST_F(DaemonTest, AWorkloadThatCannotBeParkedRunsOn) {
 TEST_F(DaemonTest, AProcessWithoutANameMayHaveThatOfItsHostBehindItsPrograms) {
   if (kSanitized) GTEST_SKIP() << "libcorun.so is not preloaded into sanitized programs";
   start();
-  ProcessOptions options;
-  options.argv = {CORUN_BINARY_DIR "/bin/corun-synthetic", "notebook", "--duration", "60s"};
-  options.set_env = Node::shared().environment();
-  options.set_env["LD_PRELOAD"] = CORUN_BINARY_DIR "/lib/libcorun.so";
-  options.set_env["CORUN_RUN_DIR"] = run_dir_.path().string();
-  options.set_env["CORUN_NAME_HOST"] = "1";
-  options.out = Stream::null();
-  options.err = Stream::null();
-  const Process notebook = Process::start(options).value();
+  const Process notebook = synthetic("notebook", "CORUN_NAME_HOST", "1").value();
   ASSERT_TRUE(eventually([&] { return !status().workloads.empty(); }));
   char host[32] = {};
   gethostname(host, sizeof host - 1);
@@ -346,15 +338,7 @@ TEST_F(DaemonTest, AProcessWithoutANameMayHaveThatOfItsHostBehindItsPrograms) {
 TEST_F(DaemonTest, AWorkloadIsParkedAndResumed) {
   if (kSanitized) GTEST_SKIP() << "libcorun.so is not preloaded into sanitized programs";
   start();
-  ProcessOptions options;
-  options.argv = {CORUN_BINARY_DIR "/bin/corun-synthetic", "train", "--duration", "60s"};
-  options.set_env = Node::shared().environment();
-  options.set_env["LD_PRELOAD"] = CORUN_BINARY_DIR "/lib/libcorun.so";
-  options.set_env["CORUN_RUN_DIR"] = run_dir_.path().string();
-  options.set_env["CORUN_NAME"] = "train";
-  options.out = Stream::null();
-  options.err = Stream::null();
-  const Process train = Process::start(options).value();
+  const Process train = synthetic("train", "CORUN_NAME", "train").value();
   const auto launches = [&] {
     const client::DaemonStatus now = status();
     return now.workloads.empty() ? 0.0 : now.workloads[0].find("launches")->value.value_or(0);

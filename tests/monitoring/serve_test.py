@@ -12,23 +12,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from until import PATIENCE_S, until  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1])
 CORUN = BUILD / "bin" / "corun"
-PATIENCE_S = 60
 TOKEN = "0123456789abcdef0123456789abcdef"
-
-
-def until(condition, what):
-    """Waits for a true value of condition(), and returns it."""
-    end = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"never: {what}")
-        time.sleep(0.02)
-    return value
 
 
 class Serve:

@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 import urllib.error
 import urllib.parse
@@ -24,10 +23,12 @@ import urllib.request
 
 import known
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from until import PATIENCE_S, until  # noqa: E402
+
 BUILD = pathlib.Path(sys.argv[1])
 CORUN = BUILD / "bin" / "corun"
 SYNTHETIC = BUILD / "bin" / "corun-synthetic"
-PATIENCE_S = 60
 CONFIG = """
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [RULES]
@@ -36,16 +37,6 @@ scrape_configs:
     honor_labels: true
     static_configs: [{targets: ["127.0.0.1:PORT"]}]
 """
-
-
-def until(condition, what):
-    """Waits for a true value of condition(), and returns it."""
-    end = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"never: {what}")
-        time.sleep(0.1)
-    return value
 
 
 def free_port():
