@@ -57,7 +57,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     # them and the linker does not look.
     # The Python packages' libraries carry and export parts of another compiler's std::filesystem,
     # which fail in a program that is bound to them (remove_all calls a null pointer). The system's
-    # own libstdc++ is therefore the first in which the loader looks.
+    # own libstdc++ is therefore the first in which the loader looks. (Where it is a static one, the
+    # linker has chosen already: core/files.cc.)
     target_link_options(LibTorch::LibTorch INTERFACE -Wl,--allow-shlib-undefined
       -Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
     # cuDNN opens further libraries by name while it runs (those that compile kernels among them).

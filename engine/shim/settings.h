@@ -91,7 +91,6 @@ inline constexpr uint64_t kReleaseLookNs = 10'000'000;
 inline constexpr uint64_t kRoomLeast = uint64_t{64} << 20;
 inline constexpr uint64_t kRoomPiece = uint64_t{64} << 20;
 inline constexpr long kRoomThreads = 8;
-inline constexpr int kMadvisePopulateWrite = 23;  ///< MADV_POPULATE_WRITE, Linux 5.14
 
 /// Granules of device memory: what one allocation is rounded up to when it is counted.
 inline constexpr uint64_t kAllocationGranule = 512;

@@ -27,6 +27,8 @@ namespace corun::shim {
 
 namespace {
 
+constexpr int kMadvisePopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+
 using MmapFunction = void* (*)(void*, size_t, int, int, int, off_t);
 
 constinit std::atomic<MmapFunction> found_mmap{nullptr};
