@@ -182,12 +182,14 @@ void FakeDaemon::welcome(int fd, const wire::JoinRequest& request, Manner manner
                                  .status = wire::JoinStatus::kWelcome,
                                  .descriptors = wire::kJoinDescriptors,
                                  .session = number};
+  {
+    const std::lock_guard lock(mutex_);
+    sessions_.push_back(session);  // before the reply: who has it may ask for the session
+  }
   send_reply(fd, reply, fds, manner == Manner::kFewDescriptors ? 3 : wire::kJoinDescriptors);
   for (const int page : fds) {
     close(page);
   }
-  const std::lock_guard lock(mutex_);
-  sessions_.push_back(session);
 }
 
 wire::SessionPage* FakeDaemon::session(size_t index) {
