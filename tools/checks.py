@@ -66,7 +66,8 @@ SANITIZER_OPTIONS = (
 )
 
 # Suites whose programs judge times that instrumentation stretches; the release build runs them.
-REAL_TIME = ("^(cli.Simulated(Bench|Run)|workloads.OnTheSimulatedGpu|fault[.]|daemon.MeasuredTest|"
+REAL_TIME = ("^(cli.Simulated(Bench|Run)|workloads.(On|ReplayOn)TheSimulatedGpu|fault[.]|"
+             "daemon.MeasuredTest|monitoring.prometheus$|"
              "simgpu_node.(ChannelGroups|SwitchRecord)|workloads_training|"
              "workloads_inference.(server|rows|gpu_models|load)$)")
 # A program that ends by SIGSEGV on purpose, which sanitizers take for themselves.
