@@ -5,58 +5,12 @@ an encoder-decoder transformer of 6 + 6 layers, ResNet-50.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+
+from layers import Block, Embedding
 
 WIDTH, HEADS, LAYERS = 768, 12, 12
 SEED = 20240
-
-
-class Attention(nn.Module):
-    """Multi-head attention; keys and values from `memory` where one is given."""
-
-    def __init__(self, causal=False):
-        super().__init__()
-        self.query, self.key_value = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 2 * WIDTH)
-        self.out, self.causal = nn.Linear(WIDTH, WIDTH), causal
-
-    def forward(self, x, memory=None):
-        def heads(t):
-            return t.view(t.shape[0], t.shape[1], HEADS, WIDTH // HEADS).transpose(1, 2)
-
-        key, value = self.key_value(x if memory is None else memory).chunk(2, dim=-1)
-        mixed = F.scaled_dot_product_attention(heads(self.query(x)), heads(key), heads(value),
-                                               is_causal=self.causal)
-        return self.out(mixed.transpose(1, 2).reshape(x.shape))
-
-
-class Block(nn.Module):
-    """Self-attention, attention to a memory if `cross`, feed-forward; normalised before each."""
-
-    def __init__(self, causal=False, cross=False):
-        super().__init__()
-        self.attention, self.norm1 = Attention(causal), nn.LayerNorm(WIDTH)
-        self.cross = Attention() if cross else None
-        self.norm_cross = nn.LayerNorm(WIDTH) if cross else None
-        self.norm2 = nn.LayerNorm(WIDTH)
-        self.feed_forward = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(),
-                                          nn.Linear(4 * WIDTH, WIDTH))
-
-    def forward(self, x, memory=None):
-        x = x + self.attention(self.norm1(x))
-        if self.cross is not None:
-            x = x + self.cross(self.norm_cross(x), memory)
-        return x + self.feed_forward(self.norm2(x))
-
-
-class Embedding(nn.Module):
-    def __init__(self, vocabulary, positions):
-        super().__init__()
-        self.tokens = nn.Embedding(vocabulary, WIDTH)
-        self.positions = nn.Parameter(torch.randn(positions, WIDTH) * 0.02)
-
-    def forward(self, tokens):
-        return self.tokens(tokens) + self.positions[: tokens.shape[1]]
 
 
 class Bert(nn.Module):
@@ -64,8 +18,8 @@ class Bert(nn.Module):
 
     def __init__(self, vocabulary=30522, positions=512):
         super().__init__()
-        self.embedding = Embedding(vocabulary, positions)
-        self.blocks = nn.Sequential(*[Block() for _ in range(LAYERS)])
+        self.embedding = Embedding(vocabulary, positions, WIDTH)
+        self.blocks = nn.Sequential(*[Block(WIDTH, HEADS) for _ in range(LAYERS)])
         self.norm, self.pooler = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH)
 
     def forward(self, tokens):
@@ -78,8 +32,8 @@ class Gpt2(nn.Module):
 
     def __init__(self, vocabulary=50304, positions=1024):
         super().__init__()
-        self.embedding = Embedding(vocabulary, positions)
-        self.blocks = nn.Sequential(*[Block(causal=True) for _ in range(LAYERS)])
+        self.embedding = Embedding(vocabulary, positions, WIDTH)
+        self.blocks = nn.Sequential(*[Block(WIDTH, HEADS, causal=True) for _ in range(LAYERS)])
         self.norm = nn.LayerNorm(WIDTH)
         self.head = nn.Linear(WIDTH, vocabulary, bias=False)
 
@@ -92,10 +46,10 @@ class Transformer(nn.Module):
 
     def __init__(self, vocabulary=32768, positions=512):
         super().__init__()
-        self.embedding = Embedding(vocabulary, positions)
-        self.encoder = nn.Sequential(*[Block() for _ in range(LAYERS // 2)])
+        self.embedding = Embedding(vocabulary, positions, WIDTH)
+        self.encoder = nn.Sequential(*[Block(WIDTH, HEADS) for _ in range(LAYERS // 2)])
         self.decoder = nn.ModuleList(
-            [Block(causal=True, cross=True) for _ in range(LAYERS // 2)])
+            [Block(WIDTH, HEADS, causal=True, cross=True) for _ in range(LAYERS // 2)])
         self.norm = nn.LayerNorm(WIDTH)
         self.head = nn.Linear(WIDTH, vocabulary, bias=False)
 
