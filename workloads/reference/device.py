@@ -32,7 +32,7 @@ class Device:
         self.name = options.device
         self.poll = options.wait == "spin" or (options.wait == "auto" and serving.placed())
         self.spin = options.wait != "block"  # for moments, not for the GPU
-        torch.set_float32_matmul_precision("high")  # TF32
+        torch.set_float32_matmul_precision("highest" if getattr(options, "fp32", False) else "high")
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
 

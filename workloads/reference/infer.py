@@ -3,16 +3,19 @@
 
   infer.py --model bert-base --graph --rate 300
   infer.py --model resnet50 --eager --load 0.5
+  infer.py --model yolos-small --fp32 --closed
 
-Requests arrive on a schedule drawn before the window; one server answers them in order: copies the
-input, runs the model (a CUDA graph, or eagerly), copies the answer back. The latency of a request
-counts from its scheduled arrival. Every answer is compared with the first one, bit by bit.
+Requests arrive on a schedule drawn before the window (with --closed when the one before is
+answered); one server answers them in order: copies the input, runs the model (a CUDA graph, or
+eagerly), copies the answer back. The latency of a request counts from its arrival. Every answer
+is compared with the first one, bit by bit.
 """
 
 import argparse
 import sys
 import time
 
+import catalogue
 import device as devices
 import row_protocol
 import serving
@@ -30,9 +33,10 @@ class Inference(row_protocol.Workload):
         import torch
         self.torch, self.device = torch, devices.Device(self.options)
         self.graph = None
-        dtype = torch.bfloat16 if self.device.cuda else torch.float32
+        exact = self.options.fp32 or not self.device.cuda
+        dtype = torch.float32 if exact else torch.bfloat16
         model = models.make(self.options.model).to(self.device.name, dtype).eval()
-        if self.options.model == "resnet50":
+        if models.TASKS[self.options.model].images:
             model = model.to(memory_format=torch.channels_last)
         self.request = self.device.pinned(
             models.random_input(self.options.model, self.options.batch))
@@ -91,6 +95,8 @@ class Inference(row_protocol.Workload):
         return len(times) / (time.monotonic() - begin), self.capacity
 
     def run(self, window, log):
+        if self.options.closed and not window.load:
+            return self._run_closed(window, log)
         load = window.load or self.options.load
         rate = load * self.capacity if load else self.options.rate
         arrivals = serving.arrivals_s(self.options.arrivals, rate, window.seconds, window.seed)
@@ -115,6 +121,15 @@ class Inference(row_protocol.Workload):
                               f"p99 {serving.percentile(lags_us, 0.99):.1f} us")
         return len(arrivals) - len(lags_us)
 
+    def _run_closed(self, window, log):
+        """One request after the other: each arrives when the one before is answered."""
+        serving.wait_until(window.start_ns, self.device.spin)
+        while (start_ns := time.monotonic_ns()) < window.end_ns and log.listening():
+            self._serve()
+            log.request(start_ns, start_ns, time.monotonic_ns())
+            self._check()
+        return 0
+
     def verify(self):
         if self.wrong:
             self.notes.append(f"{self.wrong} of {self.answers} answers were wrong")
@@ -130,8 +145,9 @@ class Inference(row_protocol.Workload):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=["bert-base", "resnet50"], default="bert-base")
+    parser.add_argument("--model", choices=catalogue.SERVED, default="bert-base")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--fp32", action="store_true", help="weights and products in FP32")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--graph", dest="mode", action="store_const", const="graph", default="graph",
                       help="run the model as a CUDA graph (default)")
@@ -140,6 +156,8 @@ def parse(arguments):
     load.add_argument("--rate", type=devices.positive, help="arrivals per second")
     load.add_argument("--load", type=devices.positive,
                       help="arrivals as a fraction of the capacity measured in the warm-up")
+    load.add_argument("--closed", action="store_true",
+                      help="the next one arrives when the last is answered")
     parser.add_argument("--arrivals", choices=["poisson", "constant"], default="poisson")
     devices.add_options(parser)
     return parser.parse_args(arguments)

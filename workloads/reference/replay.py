@@ -25,7 +25,7 @@ def prepare(options):
     device = devices.Device(options)
     dtype = torch.bfloat16 if device.cuda else torch.float32
     model = models.make(options.model).to(device.name, dtype).eval()
-    if options.model == "resnet50":
+    if models.TASKS[options.model].images:
         model = model.to(memory_format=torch.channels_last)
     batch = models.random_input(options.model, options.batch).to(device.name)
 

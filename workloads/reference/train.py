@@ -5,10 +5,11 @@
   train.py --model gpt2
   train.py --model transformer --batch 32
 
-ResNet-50 in mixed precision (bfloat16 with FP32 weights), gpt2 and transformer in bfloat16: with
-autocast their many small casts would make the host, not the device, set the pace. Each step copies
-its batch to the device. The checksum is of a frozen copy of the model: its answer to a fixed input
-must be the same before and after the window, bit by bit, and the loss must be finite.
+Models of images in mixed precision (bfloat16 with FP32 weights), the others in bfloat16: with
+autocast their many small casts would make the host, not the device, set the pace. With --fp32 all
+in FP32, as PyTorch is without being told otherwise. Each step copies its batch to the device. The
+checksum is of a frozen copy of the model: its answer to a fixed input must be the same before and
+after the window, bit by bit, and the loss must be finite.
 """
 
 import argparse
@@ -18,11 +19,11 @@ import math
 import sys
 import time
 
+import catalogue
 import device as devices
 import row_protocol
 import serving
 
-DEFAULT_BATCH = {"resnet50": 128, "gpt2": 8, "transformer": 32}
 STEPS_AHEAD = 3  # how far the host runs ahead of the device
 
 
@@ -31,23 +32,24 @@ class Training(row_protocol.Workload):
 
     def __init__(self, options):
         self.options = options
-        self.batch = options.batch or DEFAULT_BATCH[options.model]
+        self.batch = options.batch or catalogue.TRAINED[options.model]
 
     def initialise(self):
         import models
         import torch
-        self.torch, self.models, self.device = torch, models, devices.Device(self.options)
+        self.torch, self.device = torch, devices.Device(self.options)
         name = self.options.model
-        self.mixed = name == "resnet50"
-        model = models.make(name).to(self.device.name)
-        if self.mixed:
+        self.task = models.TASKS[name]
+        exact = self.options.fp32 or not self.device.cuda
+        self.mixed = self.task.mixed and not self.options.fp32
+        self.dtype = torch.float32 if exact or self.mixed else torch.bfloat16
+        model = models.make(name).to(self.device.name, self.dtype)
+        if self.task.images:
             model = model.to(memory_format=torch.channels_last)
-        elif self.device.cuda:
-            model = model.to(torch.bfloat16)
         self.frozen = copy.deepcopy(model).eval()
         self.model = model.train()
         self.optimiser = (torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-                          if name == "resnet50" else
+                          if self.task.sgd else
                           torch.optim.AdamW(model.parameters(), lr=1e-5, fused=self.device.cuda))
         self.host_batch = self.device.pinned(models.random_input(name, self.batch))
         self.probe = models.random_input(name, 1).to(self.device.name)
@@ -59,19 +61,11 @@ class Training(row_protocol.Workload):
     def _autocast(self):
         return self.torch.autocast(self.device.name, dtype=self.torch.bfloat16, enabled=self.mixed)
 
-    def _loss(self, batch):
-        functional = self.torch.nn.functional
-        name = self.options.model
-        output = self.model(self.models.to_model_input(name, batch, self.torch.float32))
-        if name == "resnet50":
-            labels = batch[:, 0, 0, 0].long()
-            return functional.cross_entropy(output, labels)
-        return functional.cross_entropy(output[:, :-1].flatten(0, 1), batch[:, 1:].flatten())
-
     def _step(self):
         batch = self.host_batch.to(self.device.name, non_blocking=True)
         with self._autocast():
-            loss = self._loss(batch)
+            answer = self.model(self.task.ready(batch, self.dtype))
+            loss = self.task.loss(answer, batch)
         loss.backward()
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -79,8 +73,7 @@ class Training(row_protocol.Workload):
 
     def _probe_digest(self):
         with self.torch.inference_mode(), self._autocast():
-            answer = self.frozen(self.models.to_model_input(self.options.model, self.probe,
-                                                            self.torch.float32))
+            answer = self.frozen(self.task.ready(self.probe, self.dtype))
         return devices.digest(answer)
 
     def _steps_until(self, end_ns, done):
@@ -132,8 +125,9 @@ class Training(row_protocol.Workload):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=sorted(DEFAULT_BATCH), default="transformer")
+    parser.add_argument("--model", choices=sorted(catalogue.TRAINED), default="transformer")
     parser.add_argument("--batch", type=int, help="samples of a step (default: by model)")
+    parser.add_argument("--fp32", action="store_true", help="weights and products in FP32")
     devices.add_options(parser)
     return parser.parse_args(arguments)
 
