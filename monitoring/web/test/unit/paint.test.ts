@@ -48,6 +48,20 @@ test('a parked workload is drawn as that, and does not count as having the GPU',
   assert.ok(!svg.includes('fill="#00f"'));
 });
 
+test('a parked workload is drawn as that among runs too many to be drawn one by one', () => {
+  const runs = Array.from({ length: 1000 }, (_, i): Block => [i / 200, i / 200 + 0.004, 'run', 1]);
+  const svg = draw(loaded([lane('a', [...runs, [5, 10, 'parked', 1]])]));
+  assert.match(svg, /<rect x="500" y="[\d.]+" width="500" height="[\d.]+" fill="#999"/);
+  // The outline of what ran ends in the middle of the picture, where the parked part begins.
+  const ran = [...svg.matchAll(/<path d="([^"]+)" fill="#00f"/g)].map((match) => match[1]!);
+  assert.ok(ran.length > 0);
+  for (const d of ran) {
+    const points = d.slice(1, -1).split('L').map((point) => point.split(' ').map(Number));
+    const bottom = Math.max(...points.map(([, y]) => y!));
+    assert.ok(points.every(([x, y]) => y! > bottom - 1 || x! <= 501), d.slice(-60));
+  }
+});
+
 test('names are drawn where there is room for them, escaped', () => {
   const set = loaded([lane('a<b>', [[0, 1, 'run', 1]])]);
   assert.ok(draw(set, { rows: ROWS.named }).includes('a&lt;b&gt; (measured)'));
