@@ -2,9 +2,10 @@
 # Installs the Debian 12 packages that corun needs and that this machine does not have.
 #   tools/install_deps.sh [build|test|all|torch] [--dry-run]
 # build: to build, run and unit-test corun. test: what only `make test` and CI use (clang for the
-# second compiler, fuzzers and checks; a browser that opens the report; podman; prometheus, of which
-# only the programs are used: its service may be disabled). all: both. torch: what corun-train needs
-# besides, 0.6 GB on the disk. Default: build.
+# second compiler, fuzzers and checks; a browser that opens the report and the page; node and npm,
+# unless they are here from elsewhere; podman; prometheus, of which only the programs are used: its
+# service may be disabled). all: both. torch: what corun-train needs besides, 0.6 GB on the disk.
+# Default: build.
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build make python3 libfmt-dev libspdlog-dev nlohmann-json3-dev
@@ -12,10 +13,14 @@ build_packages=(g++ cmake ninja-build make python3 libfmt-dev libspdlog-dev nloh
   libbenchmark-dev)
 test_packages=(mold clang-14 libclang-rt-14-dev clang-tidy-14 clang-tools-14 clang-format-14
   binutils chromium chromium-driver tmux podman runc prometheus)
+# The page's tests. Who has another node with its own npm keeps them: Debian's npm would not fit.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+  test_packages+=(nodejs npm)
+fi
 torch_packages=(libtorch-dev libopenblas0-openmp)
 
 usage() {
-  sed -n '2,7p' "$0" | sed 's/^# \{0,1\}//'
+  sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//'
 }
 
 group=build

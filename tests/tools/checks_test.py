@@ -33,11 +33,11 @@ class Checks(unittest.TestCase):
             ok = checks.run_step(step)
         return ok, checks.result_of("step")
 
-    def total(self):
+    def total(self, *others):
         output = io.StringIO()
         with mock.patch.object(checks, "expand", lambda words: words):
             with contextlib.redirect_stdout(output):
-                code = checks.main(["total", "step"])
+                code = checks.main(["total", "step", *others])
         return code, output.getvalue().splitlines()[-1]
 
     def test_a_step_without_cases_counts_as_one(self):
@@ -71,6 +71,32 @@ class Checks(unittest.TestCase):
 
     def test_a_step_that_never_ran_has_failed(self):
         self.assertEqual(self.total(), (1, "0 passed, 1 failed"))
+
+    def test_what_cannot_run_here_is_skipped_and_fails_nothing(self):
+        ok, result = self.run_step("exit 3", may_skip=True)
+        self.assertEqual((ok, result["passed"], result["failed"], result["skipped"]),
+                         (True, 0, 0, 1))
+        (self.root / "build/checks/other.json").write_text(
+            '{"step": "other", "code": 0, "seconds": 1, "passed": 1, "failed": 0, "skipped": 0}')
+        self.assertEqual(self.total("other"), (0, "1 passed, 0 failed, 1 skipped"))
+
+    def test_a_run_in_which_all_is_skipped_proves_nothing(self):
+        self.run_step("exit 3", may_skip=True)
+        self.assertEqual(self.total(), (1, "0 passed, 0 failed, 1 skipped"))
+
+    def test_most_steps_may_not_skip(self):
+        ok, result = self.run_step("exit 3")
+        self.assertEqual((ok, result["failed"], result["skipped"]), (False, 1, 0))
+        ok, result = self.run_step("exit 1", may_skip=True)
+        self.assertEqual((ok, result["failed"], result["skipped"]), (False, 1, 0))
+
+    def test_a_skipped_step_is_not_told_to_be_run_again(self):
+        step = checks.Step("step", "help", "exit 3", 20, may_skip=True)
+        output = io.StringIO()
+        with mock.patch.object(checks, "STEPS", [step]), contextlib.redirect_stdout(output):
+            self.assertEqual(checks.main(["step"]), 0)
+        self.assertIn("skipped", output.getvalue())
+        self.assertNotIn("run again", output.getvalue())
 
     def test_every_set_names_steps_and_keeps_its_budget(self):
         budgets = {step.name: step.budget_s for step in checks.STEPS}

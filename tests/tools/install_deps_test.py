@@ -65,6 +65,15 @@ class InstallDeps(unittest.TestCase):
         self.assertEqual(self.run_script("build", missing=["chromium"])[1], [])
         self.assertIn("chromium", self.run_script("test", missing=["chromium"])[1][0])
 
+    def test_node_and_npm_come_from_debian_only_where_there_are_none(self):
+        missing = ["nodejs", "npm"]
+        self.assertIn("nodejs npm", self.run_script("all", missing=missing)[1][0])
+        self.program("node", "#!/bin/sh\n")
+        self.assertIn("npm", self.run_script("all", missing=["npm"])[1][-1])
+        (self.fake / "calls").unlink()
+        self.program("npm", "#!/bin/sh\n")
+        self.assertEqual(self.run_script("all", missing=missing)[1], [])
+
     def test_libtorch_comes_only_when_it_is_asked_for(self):
         self.assertEqual(self.run_script("all", missing=["libtorch-dev"])[1], [])
         self.assertIn("libtorch-dev", self.run_script("torch", missing=["libtorch-dev"])[1][0])

@@ -138,7 +138,8 @@ const daemonAt = (t) => ({
              context_switches_per_s: figure(180 + 60 * noise(4, t, 3)) },
 });
 
-function gpuAt(gpu, t, error) {
+function gpuAt(gpu, t, mode) {
+  const error = mode === 'error';
   const of = Object.fromEntries(Object.entries(GPU_SERIES).map(([name, f]) => [name, f(gpu, t)]));
   const mig = { enabled: true, slots: 8, instances: [
     { gpu_instance: 1, compute_instance: 0, uuid: 'MIG-1b6f', profile: '3g.40gb', memory_bytes: 40 * GIB, start: 0, size: 4 },
@@ -150,7 +151,7 @@ function gpuAt(gpu, t, error) {
     ...of, memory_utilization: of.dram_active * 0.8, sm_occupancy: of.sm_active * 0.6,
     utilization: gpu ? null : of.utilization, power_limit_watts: gpu ? 400 : 700,
     memory_temperature_celsius: of.temperature_celsius + 9, memory_clock_hz: gpu ? 1.593e9 : 3.201e9,
-    throttle_reasons: of.power_watts > 640 ? ['sw-power-cap'] : [],
+    throttle_reasons: of.power_watts > 640 || mode === 'stale' ? ['sw-power-cap', 'gpu-idle'] : [],
     last_xid: error && gpu ? { xid: 79, at: t - 42 } : null,
     error: error && gpu ? 'GPU is lost: it does not answer on the bus since 42 s; drain the node' : null,
     mode: gpu ? 'mig' : 'managed', mig: gpu ? mig : null,
@@ -168,7 +169,7 @@ export function snapshotAt(t, { mode, replay }) {
   const empty = mode === 'empty';
   return {
     schema: 1, at: t, node: nodeAt(t, mode), replay,
-    gpus: empty ? [] : [0, 1].map((gpu) => gpuAt(gpu, t, mode === 'error')),
+    gpus: empty ? [] : [0, 1].map((gpu) => gpuAt(gpu, t, mode)),
     containers: empty ? [] : CONTAINERS,
     workloads: empty ? [] : WORKLOADS.map((workload) => workloadAt(workload, t)),
   };
@@ -176,7 +177,7 @@ export function snapshotAt(t, { mode, replay }) {
 
 export const nodeAt = (t, mode) => ({
   hostname: 'gpu-node-07', version: '0.5.0', driver: mode === 'empty' ? null : '580.95.05', simulated: mode !== 'empty',
-  collector: { hz: 10, cpu_ratio: 0.006, last_success: t - 0.05,
+  collector: { hz: 10, cpu_ratio: 0.006, last_success: t - (mode === 'stale' ? 120.05 : 0.05),
                errors: mode === 'error' ? ['NVML: GPU 1 does not answer (GPU is lost)'] : [] } });
 
 const SAYINGS = [

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A stand-in for `corun serve` that speaks docs/live-api.md with made-up, moving figures.
-//   node mock/server.mjs [--port N] [--mode normal|million|empty|error|replay] [--token T]
+//   node mock/server.mjs [--port N] [--mode normal|million|empty|error|stale|replay] [--token T]
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';

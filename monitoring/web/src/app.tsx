@@ -1,6 +1,6 @@
 // The frame of the page: what is on top, the choice of views, and what is said when the server is
 // gone.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Theme } from './state/store';
 import { applyTheme, gpuOf, readTheme, useAppState, usePage, useRoute } from './ui/context';
 import { Badge } from './ui/parts';
@@ -50,6 +50,18 @@ function GpuChoice() {
 }
 
 function Header({ route }: { route: string }) {
+  const nav = useRef<HTMLElement>(null);
+  // On a phone not all of them fit: the chosen one is brought into sight.
+  useEffect(() => {
+    const element = nav.current!;
+    const show = (): void => {
+      const link = element.querySelector<HTMLElement>('[aria-current]');
+      if (link) element.scrollLeft = link.offsetLeft + (link.offsetWidth - element.clientWidth) / 2;
+    };
+    show();
+    addEventListener('resize', show);
+    return () => removeEventListener('resize', show);
+  }, [route]);
   const { snapshot, link, events } = useAppState();
   const bad = events.filter((event) => event.severity === 'error').length;
   const node = snapshot?.node;
@@ -64,7 +76,7 @@ function Header({ route }: { route: string }) {
       {OF_A_GPU.has(route) && <GpuChoice />}
       <ThemeSwitch />
     </div>
-    <nav aria-label="Views">
+    <nav aria-label="Views" ref={nav}>
       {VIEWS.map(([name, title]) =>
         <a key={name} href={`#/${name}`} aria-current={route === name ? 'page' : undefined}>{title}
           {name === 'events' && bad > 0 && <span class="count" title={`${bad} errors`}>{bad}</span>}</a>)}

@@ -35,6 +35,9 @@ function series(line: Line, show: PlotProps['show']): uPlot.Series {
   };
 }
 
+/** Half the height of a line's mark in the legend, which is like the line itself. */
+const markerWidth = (line: Line): number => (line.fill ? 5 : line.thin ? 0.5 : 1.25);
+
 /** Room for what is there; a level axis where nothing moves. */
 const rangeOf = (top: number | undefined): uPlot.Range.Function => (_, __, most) =>
   [0, top ?? (most > 0 ? most * 1.12 : 1)];
@@ -45,7 +48,11 @@ function options(props: PlotProps, width: number): uPlot.Options {
   const axis = { stroke: colour('muted'), grid: { stroke: colour('grid'), width: 1 },
                  ticks: { show: false }, font: '11px system-ui, sans-serif' };
   return {
-    width, height: props.height ?? 170, legend: { live: true },
+    width, height: props.height ?? 170,
+    legend: { live: true, markers: {
+      width: (_, number) => markerWidth(props.lines[number - 1]!),
+      dash: (_, number) => (props.lines[number - 1]!.dashed ? 'dashed' : 'solid'),
+    } },
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     scales: { x: { time: true, range: () => [props.from, props.to] }, y: { range: rangeOf(props.top) } },
     axes: [{ ...axis, space: 76, size: 26, values: (_, at, __, ___, step) =>

@@ -123,8 +123,12 @@ const Legend = () =>
     <li><i class="key idle" />idle</li>
   </ul>;
 
-function LaneNames({ controller, gpu, workloads, lane }: {
-  controller: ChartController; gpu: string; workloads: Workload[]; lane: number | null }) {
+/** Whether anything can be said of who ran: a GPU that nobody governs has no slices. */
+const isTold = ({ set }: ChartController, gpu: Gpu): boolean =>
+  set.to > 0 && (gpu.daemon !== null || set.lanes.some((lane) => lane.tracks.ran.size > 0));
+
+function LaneNames({ controller, gpu, told, workloads, lane }: { controller: ChartController;
+  gpu: string; told: boolean; workloads: Workload[]; lane: number | null }) {
   const view = controller.relative();
   const share = (kind: 'run' | 'gate' | 'wait', index: number): number => {
     const { tracks } = controller.set.lanes[index]!;
@@ -133,15 +137,16 @@ function LaneNames({ controller, gpu, workloads, lane }: {
     return kinds.reduce((sum, code) => sum + tracks.ran.seconds(code, view.from, view.to), 0) / span(view);
   };
   const all = controller.set.lanes.map((_, i) => share('run', i));
+  const sum = told ? Math.min(1, all.reduce((a, b) => a + b, 0)) : null;
   return <ol class="lane-names" aria-label="Lanes, with their shares of the time in view">
-    <li class="gpu-lane"><b>GPU</b><span>in use {percent(Math.min(1, all.reduce((a, b) => a + b, 0)))}</span></li>
+    <li class="gpu-lane"><b>GPU</b><span>in use {percent(sum)}</span></li>
     {controller.set.lanes.map((one, i) => {
       const known = workloads.find((workload) => workload.workload === one.workload);
       return <li key={one.workload} class={lane === i ? 'chosen' : ''}>
         <b><Swatch colour={colourVar(gpu, one.workload)} />{one.name} <Source label={one.source} /></b>
-        <span>{known?.state === 'parked' ? 'parked' :
+        <span>{known?.state === 'parked' ? 'parked' : !told ? `ran ${percent(null)}` :
           [['ran', all[i]!], ['gate', share('gate', i)], ['waits', share('wait', i)]]
-            .filter(([name, value]) => name === 'ran' || Number(value) > 0.0005)
+            .filter(([name, value]) => name === 'ran' || Number(value) >= 0.001)
             .map(([name, value]) => `${name} ${percent(Number(value))}`).join(' · ')}</span>
       </li>;
     })}
@@ -185,11 +190,11 @@ export function SliceChart({ gpu, compact = false, seconds = 5 }:
   const box = useRef<HTMLDivElement>(null);
   useGestures(box, controller, { compact, cursor, setCursor, again });
   const { from, to } = controller.view;
-  const lanes = controller.set.lanes;
+  const told = isTold(controller, gpu);
   return <div class={compact ? 'slices compact' : 'slices'}>
     <Tools controller={controller} compact={compact} gpu={gpu.uuid} />
     <div class="chart">
-      <LaneNames controller={controller} gpu={gpu.uuid} workloads={workloads}
+      <LaneNames controller={controller} gpu={gpu.uuid} told={told} workloads={workloads}
         lane={cursor?.lane ?? null} />
       <div class="canvas-box" ref={box} tabIndex={0} role="application"
         data-blocks={controller.set.blocks} data-from={from} data-to={to}
@@ -199,7 +204,7 @@ export function SliceChart({ gpu, compact = false, seconds = 5 }:
         <canvas ref={canvas} aria-hidden="true" />
         <Tooltip cursor={cursor} controller={controller} workloads={workloads} />
         {controller.error && <p class="chart-note" role="status">{controller.error}</p>}
-        {!controller.error && controller.set.to > 0 && lanes.length === 0 &&
+        {!controller.error && controller.set.to > 0 && !told &&
           <p class="chart-note">No slices are known of this GPU: no corund governs it. Start a
             workload with <code>corun run</code>.</p>}
       </div>

@@ -107,7 +107,8 @@ function keys(controller: ChartController, latest: Latest) {
   const cursor = (): Cursor => latest.current.cursor ??
     { lane: 0, time: (controller.view.from + controller.view.to) / 2, x: 0, byKey: true };
   const lane = (step: number): void => {
-    const one = cursor();
+    // The first press goes to the first lane, or to the GPU's.
+    const one = latest.current.cursor ?? { ...cursor(), lane: -1 };
     const next = Math.max(-1, Math.min(controller.set.lanes.length - 1, one.lane + step));
     latest.current.setCursor({ ...one, lane: next, byKey: true });
   };

@@ -131,8 +131,10 @@ function paintRan(painter: Painter, palette: Palette, scene: Scene, lane: ChartL
   if (dense(track, view, width)) {
     const { share, code } = columns(track, view, Math.ceil(width));
     const heights = share.map((part, x) =>
-      part === 0 || code[x] === IDLE ? 0 : Math.max(1.5, at.room * part));
-    return painter.area(at.x, at.y + at.room, heights, own);
+      part === 0 || code[x] === IDLE || code[x] === PARKED ? 0 : Math.max(1.5, at.room * part));
+    painter.area(at.x, at.y + at.room, heights, own);
+    return stretches(code, PARKED, (x, wide) =>
+      parked(painter, palette, at.x + x, at.y, wide, at.room + 2 * STRIP_H + 2));
   }
   rects(track, view, width, ({ x, width: wide, code, share }) => {
     if (code === IDLE) return;
@@ -143,6 +145,16 @@ function paintRan(painter: Painter, palette: Palette, scene: Scene, lane: ChartL
     painter.rect(at.x + x, at.y + at.room - tall, Math.max(1, wide), tall,
                  code === SWITCH ? palette.switch : own);
   });
+}
+
+/** The stretches of `code` that are `wanted`. */
+function stretches(code: Uint8Array, wanted: number, emit: (x: number, width: number) => void): void {
+  for (let x = code.indexOf(wanted); x >= 0; ) {
+    let end = x;
+    while (code[end] === wanted) end++;
+    emit(x, end - x);
+    x = code.indexOf(wanted, end);
+  }
 }
 
 function parked(painter: Painter, palette: Palette, x: number, y: number, width: number,

@@ -1,4 +1,5 @@
 // What stands under the pointer, or at the cursor of the keyboard: what, when, how long, and why.
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Workload } from '../api/contract';
 import { clock, decision, duration, percent } from '../format';
 import type { ChartController } from './controller';
@@ -20,9 +21,23 @@ const SAYS: Record<string, string> = {
 /** The decisions that explain a block are those of the present: older ones are in `corun trace`. */
 const PRESENT_S = 30;
 
-export function Tooltip({ cursor, controller, workloads }: {
-  cursor: Cursor | null; controller: ChartController; workloads: Workload[] }) {
-  if (!cursor) return null;
+/** Keeps `top` such that all of the element is inside of its box; above it with `up`. */
+function useRoom(top: number, up: boolean) {
+  const element = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const { offsetHeight, parentElement, style } = element.current!;
+    const wanted = up ? top - offsetHeight : top;
+    style.top = `${Math.max(0, Math.min(wanted, parentElement!.clientHeight - offsetHeight))}px`;
+  });
+  return element;
+}
+
+export const Tooltip = (props: {
+  cursor: Cursor | null; controller: ChartController; workloads: Workload[] }) =>
+  props.cursor && <Explained {...props} cursor={props.cursor} />;
+
+function Explained({ cursor, controller, workloads }: {
+  cursor: Cursor; controller: ChartController; workloads: Workload[] }) {
   const { set, view, width } = controller;
   const at = timeOf(cursor, controller);
   const time = at - set.base;
@@ -34,14 +49,14 @@ export function Tooltip({ cursor, controller, workloads }: {
   const x = ((at - view.from) / span(view)) * width;
   // In the lower half it stands above its lane: below there is no room.
   const up = cursor.lane >= set.lanes.length / 2;
-  const top = laneTop(cursor.lane, controller.rows) + (up ? 0 : 8);
+  const element = useRoom(laneTop(cursor.lane, controller.rows) + (up ? 0 : 8), up);
   const one = cursor.lane >= 0 ? set.lanes[cursor.lane] : undefined;
   const known = workloads.find((workload) => workload.workload === one?.workload);
   const fresh = known && set.to - at < PRESENT_S;
   return <>
     <span class="cross" style={{ transform: `translateX(${Math.round(x)}px)` }} />
-    <div class={`tip${x > width * 0.6 ? ' left' : ''}`} role={cursor.byKey ? 'status' : 'tooltip'}
-      style={{ transform: `translate(${Math.round(x)}px, ${top}px)${up ? ' translateY(-100%)' : ''}` }}>
+    <div ref={element} class={`tip${x > width * 0.6 ? ' left' : ''}`}
+      role={cursor.byKey ? 'status' : 'tooltip'} style={{ transform: `translateX(${Math.round(x)}px)` }}>
       <b>{one?.name ?? 'GPU'}</b> <span class="muted">{clock(at, 4)}</span>
       {found.length === 0 && <p>idle</p>}
       {found.map((block, i) => <p key={i}>

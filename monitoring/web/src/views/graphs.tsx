@@ -18,7 +18,6 @@ const OF_GPU = ['utilization', 'sm_active', 'tensor_active', 'dram_active', 'pow
                 'pcie_tx_bytes_per_second', 'memory_used_bytes'];
 
 interface Loaded { series: Series[]; from: number; to: number }
-const NOTHING: Loaded = { series: [], from: 0, to: 1 };
 
 /** All series of the GPU and its workloads. */
 async function load(gpu: string, workloads: Workload[], from: number, to: number): Promise<Series[]> {
@@ -27,9 +26,10 @@ async function load(gpu: string, workloads: Workload[], from: number, to: number
   return answers.flatMap((answer: SeriesAnswer) => answer.series);
 }
 
-function useSeries(gpu: Gpu, workloads: Workload[], seconds: number): [Loaded, string] {
+/** What is known, null before the first answer; and what went wrong with the last. */
+function useSeries(gpu: Gpu, workloads: Workload[], seconds: number): [Loaded | null, string] {
   const { store } = usePage();
-  const [loaded, setLoaded] = useState(NOTHING);
+  const [loaded, setLoaded] = useState<Loaded | null>(null);
   const [error, setError] = useState('');
   usePoll(() => {
     const to = serverNow(store.state, performance.now());
@@ -74,12 +74,7 @@ function targets(gpu: string, t: number[], workloads: Workload[]): Line[] {
       colour: `w${colourIndex(gpu, workload.workload)}`, values: t.map(() => workload.latency_target_us) }));
 }
 
-export function Graphs() {
-  const { snapshot, gpu: chosen } = useAppState();
-  const [seconds, setSeconds] = useState(300);
-  const gpu = gpuOf(snapshot, chosen)!;
-  const workloads = workloadsOf(snapshot, gpu.uuid);
-  const [loaded, error] = useSeries(gpu, workloads, seconds);
+function Plots({ gpu, workloads, loaded }: { gpu: Gpu; workloads: Workload[]; loaded: Loaded }) {
   const at = useMemo(() => {
     const of = (names: Record<string, string>) => linesOf(gpu.uuid, loaded, names);
     const latency = of({ burst_p50_us: 'p50', burst_p99_us: 'p99' });
@@ -94,23 +89,33 @@ export function Graphs() {
     };
   }, [loaded, gpu.uuid]);
   const all = { from: loaded.from, to: loaded.to };
+  return <div class="plots">
+    <Plot title="Memory by workload" {...at.memory} {...all} show={bytes} top={gpu.memory_bytes} binary />
+    <Plot title="Burst latency and its target" {...at.latency} {...all} show={micros} />
+    <Plot title="GPU time by workload" {...at.ratio} {...all} show={percent} top={1} />
+    <Plot title="Time spent waiting" {...at.wait} {...all} show={percent} top={1} />
+    <Plot title="Throughput (launches)" {...at.launches} {...all} show={rate} />
+    <Plot title="Activity" {...at.use} {...all} show={percent} top={1} />
+    <Plot title="Power" {...at.power} {...all} show={watts} top={gpu.power_limit_watts ?? undefined} />
+    <Plot title="Temperature" {...at.heat} {...all} show={celsius} top={100} />
+    <Plot title="Clock" {...at.clock} {...all} show={hertz} />
+    <Plot title="PCIe" {...at.pcie} {...all} show={byteRate} />
+  </div>;
+}
+
+export function Graphs() {
+  const { snapshot, gpu: chosen } = useAppState();
+  const [seconds, setSeconds] = useState(300);
+  const gpu = gpuOf(snapshot, chosen)!;
+  const workloads = workloadsOf(snapshot, gpu.uuid);
+  const [loaded, error] = useSeries(gpu, workloads, seconds);
   return <Panel title={`GPU ${gpu.index} over time`} wide aside={
     <select aria-label="Span" value={String(seconds)}
       onChange={(event) => setSeconds(Number(event.currentTarget.value))}>
       {SPANS.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
     </select>}>
     {error && <p class="say bad" role="status">{error}</p>}
-    <div class="plots">
-      <Plot title="Memory by workload" {...at.memory} {...all} show={bytes} top={gpu.memory_bytes} binary />
-      <Plot title="Burst latency and its target" {...at.latency} {...all} show={micros} />
-      <Plot title="GPU time by workload" {...at.ratio} {...all} show={percent} top={1} />
-      <Plot title="Time spent waiting" {...at.wait} {...all} show={percent} top={1} />
-      <Plot title="Throughput (launches)" {...at.launches} {...all} show={rate} />
-      <Plot title="Activity" {...at.use} {...all} show={percent} top={1} />
-      <Plot title="Power" {...at.power} {...all} show={watts} top={gpu.power_limit_watts ?? undefined} />
-      <Plot title="Temperature" {...at.heat} {...all} show={celsius} top={100} />
-      <Plot title="Clock" {...at.clock} {...all} show={hertz} />
-      <Plot title="PCIe" {...at.pcie} {...all} show={byteRate} />
-    </div>
+    {loaded ? <Plots gpu={gpu} workloads={workloads} loaded={loaded} />
+      : !error && <p class="hint">Asking for the figures…</p>}
   </Panel>;
 }

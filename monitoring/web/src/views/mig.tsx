@@ -4,6 +4,12 @@ import { useAppState } from '../ui/context';
 import { Badge, Panel } from '../ui/parts';
 import { bytes } from '../format';
 
+/** "1g.10gb", which may break after its point where there is little room. */
+export const Profile = ({ name }: { name: string }) => {
+  const at = name.indexOf('.') + 1;
+  return <>{name.slice(0, at)}<wbr />{name.slice(at)}</>;
+};
+
 function SlotMap({ gpu }: { gpu: Gpu }) {
   const { slots, instances } = gpu.mig!;
   const taken = new Set(instances.flatMap((one) =>
@@ -16,7 +22,7 @@ function SlotMap({ gpu }: { gpu: Gpu }) {
       {Array.from({ length: slots }, (_, slot) => <i key={slot} style={{ gridColumn: slot + 1 }}>{slot}</i>)}
       {instances.map((one, i) => <div key={one.uuid} class="instance"
         style={{ gridColumn: `${one.start + 1} / span ${one.size}`, borderColor: `var(--w${i % 8})` }}>
-        <b>{one.profile}</b><span>{bytes(one.memory_bytes)}</span></div>)}
+        <b><Profile name={one.profile} /></b><span>{bytes(one.memory_bytes)}</span></div>)}
       {free.map((slot) => <div key={`free${slot}`} class="instance free"
         style={{ gridColumn: slot + 1 }}>free</div>)}
     </div>

@@ -6,6 +6,7 @@ import { Badge, Panel, Spark, Swatch } from '../ui/parts';
 import { bytes, celsius, clock, hertz, percent, watts } from '../format';
 import { NoDaemon } from './empty';
 import { EventList } from './events';
+import { Profile } from './mig';
 import { WorkloadTable } from './workload_table';
 
 const MODE_HELP: Record<string, string> = {
@@ -93,10 +94,12 @@ function Card({ gpu }: { gpu: Gpu }) {
 }
 
 const MiniMig = ({ gpu }: { gpu: Gpu }) =>
-  <div class="mini-mig" role="img" aria-label={`MIG: ${
+  <div class="mini-mig" style={{ gridTemplateColumns: `repeat(${gpu.mig!.slots}, minmax(0, 1fr))` }}
+    role="img" aria-label={`MIG: ${
     gpu.mig!.instances.map((one) => one.profile).join(', ')}`}>
     {gpu.mig!.instances.map((one) =>
-      <span key={one.uuid} style={{ gridColumn: `${one.start + 1} / span ${one.size}` }}>{one.profile}</span>)}
+      <span key={one.uuid} style={{ gridColumn: `${one.start + 1} / span ${one.size}` }}>
+        <Profile name={one.profile} /></span>)}
   </div>;
 
 export function Overview() {

@@ -19,7 +19,7 @@ function Row({ process, gpu, box }: { process: Process; gpu: string; box: Contai
       : process.container ? <code>{process.container}</code> : <span class="muted">host</span>}</td>
     <td data-name="Memory" class="num">{bytes(process.memory_bytes)}</td>
     <td data-name="SMs" class="num">{percent(process.sm_utilization)}</td>
-    <td data-name="By">{process.mps && <Badge>MPS</Badge>}
+    <td data-name="By">{process.mps && <Badge>MPS</Badge>}{process.mps && ' '}
       {process.gpu_instance !== null && <Badge>MIG {process.gpu_instance}</Badge>}
       {!process.mps && process.gpu_instance === null && <span class="muted">{DASH}</span>}</td>
     <td data-name="Since"><span class="muted">{dateTime(process.started)}</span></td>
@@ -28,7 +28,7 @@ function Row({ process, gpu, box }: { process: Process; gpu: string; box: Contai
 
 const Box = ({ box, processes }: { box: Container; processes: Process[] }) =>
   <li class="box">
-    <b>{titleOf(box)}</b> <Badge>{box.runtime}</Badge>{box.pod && <Badge tone="info">pod</Badge>}
+    <b>{titleOf(box)}</b> <Badge>{box.runtime}</Badge>{box.pod && ' '}{box.pod && <Badge tone="info">pod</Badge>}
     <dl>
       <div><dt>Id</dt><dd><code>{box.short_id}</code></dd></div>
       {box.image && <div><dt>Image</dt><dd><code>{box.image}</code></dd></div>}

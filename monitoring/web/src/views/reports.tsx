@@ -20,7 +20,7 @@ export function Reports() {
     <ul class="boxes">
       {[...reports ?? []].sort((a, b) => b.created - a.created).map((report) =>
         <li class="box" key={report.name}><a href={report.href}><b>{report.name}</b></a>
-          <span class="muted"> {dateTime(report.created)} · {report.mix}</span>
+          <p class="muted">{dateTime(report.created)} · {report.mix}</p>
           <p class="modes">{report.modes.map((mode) => <Badge key={mode}>{mode}</Badge>)}</p></li>)}
     </ul>
   </Panel>;

@@ -1,7 +1,7 @@
 // Who runs, what it gets, and what it waits for.
 import { useState } from 'preact/hooks';
 import type { Workload } from '../api/contract';
-import { colourVar, useAppState } from '../ui/context';
+import { colourVar, gpuOf, useAppState } from '../ui/context';
 import { Badge, CLASS_TONE, Meter, STATE_TONE, Spark, Swatch, Value } from '../ui/parts';
 import { DASH, bytes, decision, micros, percent } from '../format';
 import { WorkloadDialog } from './workload_dialog';
@@ -43,7 +43,8 @@ function Row({ workload, brief, open }:
   return <tr>
     <th scope="row" data-name="Workload"><button type="button" class="open" onClick={open}>
       <Swatch colour={colourVar(workload.gpu, workload.workload)} />{workload.name}</button>
-      <span class="muted"> {workload.user}</span></th>
+      <span class="muted"> {workload.user}{brief && snapshot!.gpus.length > 1 &&
+        ` · GPU ${gpuOf(snapshot, workload.gpu)?.index}`}</span></th>
     <td data-name="Class"><Badge tone={CLASS_TONE[workload.class]}>{workload.class}</Badge></td>
     {!brief && <td data-name="Share"><Share workload={workload} /></td>}
     <td data-name="State"><Badge tone={workload.state === 'running' && workload.now.waits ? 'warn' : STATE_TONE[workload.state]}>

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { VIEWS, axe, launch, openPage, show } from './browser.mjs';
+import { VIEWS, axe, launch, openPage, says, show } from './browser.mjs';
 
 const CORUN = process.env.CORUN ??
   fileURLToPath(new URL('../../../../build/bin/corun', import.meta.url));
@@ -17,8 +17,10 @@ function serve() {
   const ended = new Promise((done) => server.on('exit', done));
   return new Promise((started, failed) => {
     ended.then((code) => failed(new Error(`corun serve ended with ${code}`)));
+    let said = '';
     server.stdout.on('data', (text) => {
-      const url = /http:\/\/\S+\//.exec(String(text))?.[0];
+      said += text;
+      const url = /http:\/\/\S+\/(?=\s)/.exec(said)?.[0];
       if (url) started({ url, stop: () => { server.kill('SIGTERM'); return ended; } });
     });
   });
@@ -27,11 +29,9 @@ function serve() {
 test('the page works as corun serve gives it', async (t) => {
   if (!existsSync(CORUN)) return t.skip(`${CORUN} is not built`);
   const server = await serve();
+  t.after(async () => assert.equal(await server.stop(), 0));
   const browser = await launch();
-  t.after(async () => {
-    await browser.close();
-    assert.equal(await server.stop(), 0);
-  });
+  t.after(() => browser.close());
   const page = await openPage(browser, { viewport: { width: 1280, height: 900 } });
   for (const view of VIEWS) {
     await show(page, server.url, view);
@@ -44,7 +44,7 @@ test('the page works as corun serve gives it', async (t) => {
   await page.waitForSelector('.u-legend tr:nth-child(2) .u-value');
   await show(page, server.url, 'overview');
   await page.waitForSelector('.card .spark polyline', { state: 'attached' });
-  assert.match(await page.textContent('.card'), /\d+ W/);
+  await says(page, '.card', /\d+ W/);
   assert.deepEqual(await axe(page), []);
   assert.deepEqual(page.troubles, []);
 });

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import type { Series } from '../../src/api/contract';
 import { align, stack } from '../../src/charts/align';
 
@@ -6,12 +7,12 @@ const series = (t: number[], mean: (number | null)[]): Series =>
   ({ name: 'x', workload: null, unit: '', label: 'measured', t, min: mean, mean, max: mean });
 
 test('series of different times get one axis, with gaps where they say nothing', () => {
-  expect(align([series([1, 2], [10, null]), series([2, 3], [5, 6])])).toEqual({
+  assert.deepEqual(align([series([1, 2], [10, null]), series([2, 3], [5, 6])]), {
     t: [1, 2, 3], values: [[10, null, null], [null, 5, 6]],
   });
 });
 
 test('a stack adds up, and what is not known adds nothing', () => {
-  expect(stack([[1, 2], [null, 3], [4, 0]])).toEqual([[1, 2], [1, 5], [5, 5]]);
-  expect(stack([])).toEqual([]);
+  assert.deepEqual(stack([[1, 2], [null, 3], [4, 0]]), [[1, 2], [1, 5], [5, 5]]);
+  assert.deepEqual(stack([]), []);
 });

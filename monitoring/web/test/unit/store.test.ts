@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import type { Event, Snapshot } from '../../src/api/contract';
 import { backoffMs } from '../../src/api/stream';
 import { EVENTS_KEPT, TRAIL_S, Store, grow, initial, merge, reduce, serverNow }
@@ -16,57 +17,57 @@ const event = (seq: number): Event =>
 
 test('the first GPU is chosen, and stays chosen while it is there', () => {
   let state = reduce(initial, { type: 'snapshot', snapshot: snapshot(1, ['a', 'b']), nowMs: 0 });
-  expect(state.gpu).toBe('a');
+  assert.equal(state.gpu, 'a');
   state = reduce(state, { type: 'gpu', uuid: 'b' });
   state = reduce(state, { type: 'snapshot', snapshot: snapshot(2, ['a', 'b']), nowMs: 0 });
-  expect(state.gpu).toBe('b');
+  assert.equal(state.gpu, 'b');
   state = reduce(state, { type: 'snapshot', snapshot: snapshot(3, ['a']), nowMs: 0 });
-  expect(state.gpu).toBe('a');
-  expect(reduce(state, { type: 'snapshot', snapshot: snapshot(4, []), nowMs: 0 }).gpu).toBe(null);
+  assert.equal(state.gpu, 'a');
+  assert.equal(reduce(state, { type: 'snapshot', snapshot: snapshot(4, []), nowMs: 0 }).gpu, null);
 });
 
 test('a trail forgets what is old, skips what it has, and starts anew when time runs back', () => {
   let trail = grow(undefined, 100, 1);
   trail = grow(trail, 101, 2);
-  expect(grow(trail, 101, 3)).toBe(trail);
-  expect(grow(trail, 101 + TRAIL_S, 4)).toEqual({ t: [101, 101 + TRAIL_S], v: [2, 4] });
-  expect(grow(trail, 50, 5)).toEqual({ t: [50], v: [5] });
+  assert.equal(grow(trail, 101, 3), trail);
+  assert.deepEqual(grow(trail, 101 + TRAIL_S, 4), { t: [101, 101 + TRAIL_S], v: [2, 4] });
+  assert.deepEqual(grow(trail, 50, 5), { t: [50], v: [5] });
 });
 
 test('what a trail gets from the past never doubles what it has', () => {
   let state = reduce(initial, { type: 'snapshot', snapshot: snapshot(10, ['a']), nowMs: 0 });
   state = reduce(state, { type: 'backfill', key: 'a', t: [8, 9, 10, 11], v: [1, 2, 3, 4] });
-  expect(state.history['a']).toEqual({ t: [8, 9, 10], v: [1, 2, 0.5] });
+  assert.deepEqual(state.history['a'], { t: [8, 9, 10], v: [1, 2, 0.5] });
 });
 
 test('history goes with its GPU', () => {
   let state = reduce(initial, { type: 'snapshot', snapshot: snapshot(1, ['a', 'b']), nowMs: 0 });
   state = reduce(state, { type: 'snapshot', snapshot: snapshot(2, ['a']), nowMs: 0 });
-  expect(Object.keys(state.history)).toEqual(['a']);
+  assert.deepEqual(Object.keys(state.history), ['a']);
 });
 
 test('events are there once, in order, and not without bound', () => {
-  expect(merge([event(1), event(3)], [event(2), event(3), event(4)]).map((e) => e.seq))
-    .toEqual([1, 2, 3, 4]);
+  assert.deepEqual(merge([event(1), event(3)], [event(2), event(3), event(4)]).map((e) => e.seq),
+    [1, 2, 3, 4]);
   const many = Array.from({ length: EVENTS_KEPT + 50 }, (_, i) => event(i));
   const kept = merge([], many);
-  expect(kept).toHaveLength(EVENTS_KEPT);
-  expect(kept[0]!.seq).toBe(50);
-  expect(reduce(initial, { type: 'events', events: [event(7)] }).nextEvent).toBe(8);
+  assert.equal(kept.length, EVENTS_KEPT);
+  assert.equal(kept[0]!.seq, 50);
+  assert.equal(reduce(initial, { type: 'events', events: [event(7)] }).nextEvent, 8);
 });
 
 test('the server\'s time goes on between snapshots, for two seconds at most', () => {
   const live = reduce(initial, { type: 'snapshot', snapshot: snapshot(100, []), nowMs: 1000 });
-  expect(serverNow(live, 1500)).toBe(100.5);
-  expect(serverNow(live, 60000)).toBe(102);
+  assert.equal(serverNow(live, 1500), 100.5);
+  assert.equal(serverNow(live, 60000), 102);
   const replay = { file: 'f', from: 0, to: 200, at: 100, speed: 4, paused: false };
   const played = reduce(initial,
                         { type: 'snapshot', snapshot: snapshot(100, [], { replay }), nowMs: 0 });
-  expect(serverNow(played, 500)).toBe(102);
+  assert.equal(serverNow(played, 500), 102);
   const paused = reduce(initial, {
     type: 'snapshot', snapshot: snapshot(100, [], { replay: { ...replay, paused: true } }), nowMs: 0,
   });
-  expect(serverNow(paused, 500)).toBe(100);
+  assert.equal(serverNow(paused, 500), 100);
 });
 
 test('a store tells its listeners, until they leave', () => {
@@ -76,9 +77,9 @@ test('a store tells its listeners, until they leave', () => {
   store.dispatch({ type: 'link', link: { state: 'live' } });
   leave();
   store.dispatch({ type: 'link', link: { state: 'connecting' } });
-  expect(told).toBe(1);
+  assert.equal(told, 1);
 });
 
 test('the stream comes back ever slower, up to 15 s', () => {
-  expect([0, 1, 2, 5, 50].map(backoffMs)).toEqual([500, 1000, 2000, 15000, 15000]);
+  assert.deepEqual([0, 1, 2, 5, 50].map(backoffMs), [500, 1000, 2000, 15000, 15000]);
 });
