@@ -240,6 +240,7 @@ Json to_json(const Node& node);
 Json to_json(const Replay& replay);
 Json to_json(const SliceBlock& block);
 Json to_json(const Event& event);
+Json json_of(const Container& container);
 /// Errors (usage): what is wrong where. Keys that are not known are ignored; an optional value or a
 /// list that is absent is nothing.
 Result<Snapshot> snapshot_from_json(const Json& value);

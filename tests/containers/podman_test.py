@@ -115,6 +115,11 @@ class Root(OfAnyUser, WithNode):
                                      runtime="podman", **of_box), [1])
             until(lambda: sum(samples(self.node.get("/metrics"), "corun_client_gpu_seconds_total",
                                       name=name, **of_box)) > 0, "GPU time of the workload")
+            told = workload["sessions"][0]["container"]
+            self.assertEqual((told["id"], told["name"], told["runtime"], told["image"]),
+                             (box.id, box.name, "podman", podman.IMAGE))
+            status = self.node.output(self.node.corun, "status")
+            self.assertRegex(status, rf"{name} +{box.name} +- +{box.pid()} +{box.id[:12]} +podman")
         top = self.node.output(self.node.corun, "top", "--once")
         for box in boxes:
             self.assertRegex(top, rf"{box.name}\b")
