@@ -1,5 +1,7 @@
 #include "containers/process_container.h"
 
+#include <charconv>
+
 #include "containers/attribution.h"
 #include "core/files.h"
 
@@ -27,6 +29,24 @@ std::optional<Container> container_of_process(const std::filesystem::path& proc,
   for (int i = 0; i < kMaxAncestors && ancestor > 1; ++i) {
     if (auto kept = container_kept_by(text_of(proc, ancestor, "cmdline"))) return kept;
     ancestor = parent_of(proc, ancestor);
+  }
+  return std::nullopt;
+}
+
+bool keeps_container(const std::filesystem::path& proc, int pid, const std::string& id) {
+  const auto kept = container_kept_by(text_of(proc, pid, "cmdline"));
+  return kept && kept->id == id;
+}
+
+std::optional<int> keeper_of_container(const std::filesystem::path& proc, const std::string& id) {
+  std::error_code error;
+  std::filesystem::directory_iterator it(proc, error);
+  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    const std::string name = it->path().filename();
+    int pid = 0;
+    const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (code != std::errc() || *end != '\0') continue;
+    if (keeps_container(proc, pid, id)) return pid;
   }
   return std::nullopt;
 }

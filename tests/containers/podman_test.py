@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import unittest
 
@@ -252,6 +253,46 @@ class Root(OfAnyUser, WithNode):
         for row in rows:
             self.assertTrue(row["valid"], row["reason"])
             self.assertGreater(row["latency_ms"]["n"], 50)
+
+    def test_containers_of_an_engine_with_a_daemon_are_workloads_of_a_mix(self):
+        """As those of docker: no descendants of the command, but of the engine's service. One
+        speaks rows; the other is silent and, as its PID 1 has no handler, survives SIGTERM."""
+        mix = self.node.folder / "remote.yaml"
+        synthetic = f"{BUILD}/bin/corun-synthetic"
+        box = ["podman", "--remote", "--url", f"unix://{self.node.engine}", "run", "--rm",
+               *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE]
+        mix.write_text(json.dumps({"workloads": [
+            {"name": "speaks", "command": [*box, synthetic, "infer", "--rate", "100",
+                                             "--memory", "64MiB"]},
+            {"name": "silent", "speaks": "nothing", "command": [
+                *box, "/usr/bin/env", "-u", "CORUN_ROWS", "-u", "CORUN_CONTROL",
+                synthetic, "notebook", "--burst", "1ms", "--think", "600s", "--memory", "64MiB",
+                "--duration", "600s"]}]}))
+        out = self.node.folder / "remote"
+        before = self.containers()
+        self.node.output(self.node.corun, "bench", "--mix", mix, "--mode",
+                         "time-slicing,mps", "--quick", "--duration", "1s", "--out", out)
+        rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+        for row in rows:
+            self.assertTrue(row["valid"], row["reason"])
+            if row["mode"] != "mps":
+                self.assertGreater(row["memory_bytes"], 0, row)
+        self.assertEqual({(row["mode"], row["workload"]) for row in rows if row["n"] == 2},
+                         {(mode, name) for mode in ("time-slicing", "mps")
+                          for name in ("speaks", "silent")})
+        self.assertEqual(self.containers(), before)
+
+    def containers(self):
+        return set(self.node.podman.run("ps", "--all", "--quiet").stdout.split())
+
+    def test_a_detached_container_is_refused_in_a_mix(self):
+        box = " ".join([*map(str, self.node.podman.base), "run", "--detach", podman.IMAGE, "true"])
+        ran = subprocess.run([self.node.corun, "bench", "--tenant", f"a={box}", "--mode",
+                              "time-slicing", "--quick", "--out", self.node.folder / "detached"],
+                             env=self.node.env, capture_output=True, text=True, timeout=60)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("a: its command ends before its container; use 'run' without --detach",
+                      ran.stdout + ran.stderr)
 
 
 class WithoutPrivileges(OfAnyUser, WithNode):
