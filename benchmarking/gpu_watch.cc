@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "containers/process_container.h"
 #include "gpu/events.h"
 #include "gpu/nvml.h"
 #include "gpu/processes.h"
@@ -10,6 +11,13 @@
 namespace corun::benchmarking {
 
 namespace {
+
+/// "PID 4711", "PID 4711 in the podman container 4b1d9f0a6c2e".
+std::string process_text(int pid) {
+  const auto container = containers::container_of_process("/proc", pid);
+  if (!container) return fmt::format("PID {}", pid);
+  return fmt::format("PID {} in the {} container {}", pid, container->runtime, container->short_id);
+}
 
 class NvmlWatch final : public GpuWatch {
  public:
@@ -41,7 +49,7 @@ class NvmlWatch final : public GpuWatch {
                                    std::span<const int> ours) const override {
     gpu::ForeignProcesses found = gpu::find_foreign(on_gpu, ours, view_);
     std::vector<std::string> texts;
-    for (int pid : found.pids) texts.push_back(fmt::format("PID {}", pid));
+    for (int pid : found.pids) texts.push_back(process_text(pid));
     if (found.unresolved > 0) {
       texts.push_back(fmt::format("{} more than corun's own", found.unresolved));
     }

@@ -13,6 +13,9 @@ namespace corun::benchmarking {
 
 namespace {
 
+/// For an engine to kill a container, and for its command to end then.
+constexpr Nanos kEnginePatience = std::chrono::seconds(10);
+
 // corun's own workloads lie beside `corun` and need not be in PATH.
 std::vector<std::string> resolved(std::vector<std::string> command,
                                   const std::filesystem::path& program_dir) {
@@ -21,6 +24,34 @@ std::vector<std::string> resolved(std::vector<std::string> command,
   std::error_code error;
   if (!program_dir.empty() && std::filesystem::exists(own, error)) command.front() = own.string();
   return command;
+}
+
+/// Brings the changes of node and mode to the command, or into the container that it runs, which is
+/// returned then.
+Result<std::optional<TenantContainer>> prepare(const WorkloadSpec& workload,
+                                               const TenantPlace& place, ProcessOptions& options) {
+  const auto options_at = containers::container_options_at(options.argv);
+  if (!options_at) {
+    for (const auto& [key, value] : place.prepend_env) {
+      prepend_variable(options.set_env, key, value);
+    }
+    return std::optional<TenantContainer>();
+  }
+  if (containers::leaves_container_behind(options.argv)) {
+    return usage_error("its command ends before its container",
+                       "use 'run' without --detach: the container is measured while it runs");
+  }
+  const std::filesystem::path id_file = place.channel_dir / (workload.name + ".cid");
+  const auto verb = options.argv.begin() + static_cast<std::ptrdiff_t>(*options_at) - 1;
+  TenantContainer container({options.argv.begin(), verb}, workload.env, id_file);
+  Edits edits = place.container;
+  edits.env.merge(options.set_env);
+  edits.prepend_env = place.prepend_env;
+  edits.mounts.push_back({place.channel_dir.string(), place.channel_dir.string()});
+  options.argv.insert(verb + 1, {"--cidfile", id_file.string()});
+  options.argv = containers::with_container_edits(std::move(options.argv), edits);
+  options.set_env = workload.env;
+  return std::optional(std::move(container));
 }
 
 template <class... Ts>
@@ -53,23 +84,14 @@ Result<Tenant> Tenant::start(const TenantSpec& spec, const TenantPlace& place, I
   options.set_env = place.env;
   for (const auto& [key, value] : workload.env) options.set_env[key] = value;
   for (const auto& [key, value] : channel.environment()) options.set_env[key] = value;
-  if (containers::container_options_at(options.argv)) {
-    Edits edits = place.container;
-    edits.env.merge(options.set_env);
-    edits.prepend_env = place.prepend_env;
-    edits.mounts.push_back({place.channel_dir.string(), place.channel_dir.string()});
-    options.argv = containers::with_container_edits(std::move(options.argv), edits);
-    options.set_env = workload.env;
-  } else {
-    for (const auto& [key, value] : place.prepend_env) {
-      prepend_variable(options.set_env, key, value);
-    }
-  }
+  CORUN_ASSIGN(auto container, prepare(workload, place, options));
   options.cpus = place.cpus;
   options.out = Stream::file(place.log_file);
   options.err = Stream::file(place.log_file);
   CORUN_ASSIGN(Process process, Process::start(options));
-  return Tenant(spec, place.log_file, std::move(channel), std::move(process), now);
+  Tenant tenant(spec, place.log_file, std::move(channel), std::move(process), now);
+  tenant.container_ = std::move(container);
+  return tenant;
 }
 
 std::vector<int> Tenant::fds() const {
@@ -211,8 +233,19 @@ void Tenant::stop() {
   process_.signal(SIGTERM);
 }
 
+std::vector<int> Tenant::pids() const {
+  std::vector<int> pids = process_.pids();
+  if (!container_) return pids;
+  for (const int pid : container_->pids()) {
+    if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
+  }
+  return pids;
+}
+
 void Tenant::kill(Nanos grace) {
   stopping_ = true;
+  // Its engine clears up behind it, until its command ends.
+  if (container_ && container_->kill(kEnginePatience)) process_.wait(kEnginePatience);
   exit_ = process_.terminate(grace);
 }
 

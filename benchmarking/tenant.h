@@ -11,6 +11,7 @@
 
 #include "benchmarking/mix.h"
 #include "benchmarking/results_folder.h"
+#include "benchmarking/tenant_container.h"
 #include "benchmarking/void_rules.h"
 #include "core/process.h"
 #include "core/row_channel.h"
@@ -44,7 +45,8 @@ class Tenant {
  public:
   enum class Phase { kStarting, kInitialised, kWarming, kReady, kRunning, kDone, kFailed };
 
-  /// Starts the command. Errors: it cannot be started (then nothing is left of it).
+  /// Starts the command. Errors (usage): its container would outlive it; others: it cannot be
+  /// started (then nothing is left of it).
   static Result<Tenant> start(const TenantSpec& spec, const TenantPlace& place, Instant now);
 
   const std::string& name() const { return spec_.workload.name; }
@@ -55,7 +57,9 @@ class Tenant {
   const TenantRecord& record() const { return record_; }
   /// Whether it speaks the protocol; unknown ones count as silent until they spoke.
   bool speaks() const { return spec_.speaks == Speaks::kRows || spoke_; }
-  std::vector<int> pids() const { return process_.pids(); }
+  /// Of its command and that one's descendants; and of its container, which may have another
+  /// ancestor (dockerd).
+  std::vector<int> pids() const;
 
   /// Descriptors to wait for; readable when pump() has news.
   std::vector<int> fds() const;
@@ -75,7 +79,7 @@ class Tenant {
   void stop();
   /// Whether its process has ended (pump() notices).
   bool ended() const { return exit_.has_value(); }
-  /// Ends it and all its descendants by force.
+  /// Ends it, all its descendants and its container by force.
   void kill(Nanos grace);
 
  private:
@@ -94,6 +98,7 @@ class Tenant {
   std::filesystem::path log_file_;
   RowChannel channel_;
   Process process_;
+  mutable std::optional<TenantContainer> container_;  ///< if its command runs one
   Instant started_;
   Phase phase_ = Phase::kStarting;
   bool spoke_ = false;

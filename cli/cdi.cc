@@ -9,8 +9,11 @@
 #include "cli/node.h"
 #include "cli/share_options.h"
 #include "cli/verb.h"
+#include "core/environment.h"
 #include "core/files.h"
+#include "gpu/mps_control.h"
 #include "modes/managed.h"
+#include "modes/mps.h"
 #include "modes/place.h"
 
 namespace corun::cli {
@@ -20,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kCdiHelp[] =
-    "Usage: corun cdi generate [--name NAME] [options]\n"
+    "Usage: corun cdi generate [--name NAME | --mps] [options]\n"
     "\n"
     "Prints a CDI specification: 'podman run --device corun.dev/class=best-effort ...' then makes\n"
     "the container a workload of the node's corund (docs/containers.md). Its GPU comes from\n"
@@ -28,6 +31,9 @@ constexpr char kCdiHelp[] =
     "\n"
     "  --name NAME            the device corun.dev/workload=NAME: containers of it are one "
     "workload\n"
+    "  --mps                  the device corun.dev/mps=client instead: clients of the node's MPS\n"
+    "                         daemon, without corund\n"
+    "  --mps-pipe DIR         its CUDA_MPS_PIPE_DIRECTORY, if no daemon answers yet\n"
     "  --class CLASS          latency-critical, normal (default) or best-effort\n"
     "  --weight W             relative share, 0.001 to 1000 (1)\n"
     "  --memory SIZE          GPU memory limit of the workload, as 20GiB\n"
@@ -35,15 +41,19 @@ constexpr char kCdiHelp[] =
     "  --output FILE          writes it there (.json), for engines below /etc/cdi\n"
     "  --run-dir DIR          of the corund in this folder; default: the one that runs\n"
     "\n"
-    "Exit code: 0; 2 wrong input; 3 when no corund runs, or one that containers cannot join.\n"
+    "Exit code: 0; 2 wrong input; 3 when no corund (or MPS daemon) runs, or one that containers\n"
+    "cannot join.\n"
     "\n"
     "Example: corun cdi generate --output /etc/cdi/corun.json\n";
 
 constexpr char kClassKind[] = "corun.dev/class";
 constexpr char kWorkloadKind[] = "corun.dev/workload";
+constexpr char kMpsKind[] = "corun.dev/mps";
+constexpr char kMpsDevice[] = "client";
 
 struct CdiOptions {
-  std::string name, output, run_dir;
+  std::string name, output, run_dir, mps_pipe;
+  bool mps = false;  ///< without corund
   ShareValues share;
 };
 
@@ -54,6 +64,8 @@ Result<CdiOptions> parse_cdi(std::span<const std::string> arguments) {
   CLI::App app;
   app.add_option("action", action);
   app.add_option("--name", options.name);
+  app.add_flag("--mps", options.mps);
+  app.add_option("--mps-pipe", options.mps_pipe);
   texts.add_to(app);
   app.add_option("--output", options.output);
   app.add_option("--run-dir", options.run_dir);
@@ -68,6 +80,10 @@ Result<CdiOptions> parse_cdi(std::span<const std::string> arguments) {
   const bool shares = texts.service_class || texts.weight || texts.memory || texts.latency_target;
   if (options.name.empty() && shares) {
     return usage_error("a class, weight, limit or target is a workload's", "name it with --name");
+  }
+  if (options.mps && (!options.name.empty() || !options.run_dir.empty())) {
+    return usage_error("--mps is for clients of MPS without corund",
+                       "leave --name and --run-dir out");
   }
   if (!options.output.empty() && !options.output.ends_with(".json")) {
     return usage_error(fmt::format("--output {}: engines would not read it", options.output),
@@ -85,10 +101,6 @@ Result<modes::RunningDaemon> lasting_daemon(const std::string& run_dir) {
                                      daemons.front().run_dir.string(), one.run_dir.string()),
                          "name one with --run-dir");
     }
-    if (one.status.backend == "mps") {
-      return unsupported("containers cannot join a corund with backend mps by a CDI device",
-                         "start it with --backend slices, or use 'corun run -- podman run ...'");
-    }
   }
   for (const modes::Place& place : modes::Place::all()) {
     const auto held = place.held();
@@ -105,8 +117,8 @@ Result<modes::RunningDaemon> lasting_daemon(const std::string& run_dir) {
 }
 
 /// A simulated node's driver and device files; nothing for a real one.
-Result<Edits> edits_of_node(const modes::RunningDaemon& daemon) {
-  if (!daemon.status.gpu.simulated) return Edits{};
+Result<Edits> edits_of_node(bool simulated) {
+  if (!simulated) return Edits{};
   CORUN_ASSIGN(const Node node, Node::open({NodeChoice::Kind::kAuto, kDefaultProfile}));
   Edits edits = node.container_edits();
   const auto env = node.tenant_prepend_env();
@@ -116,16 +128,56 @@ Result<Edits> edits_of_node(const modes::RunningDaemon& daemon) {
   return edits;
 }
 
-containers::CdiDevice device_of(std::string name, Edits edits, const Edits& node) {
-  edits.env.insert(node.env.begin(), node.env.end());
-  edits.mounts.insert(edits.mounts.end(), node.mounts.begin(), node.mounts.end());
+/// The pipe folder of the MPS daemon: a stated one may have its daemon later.
+Result<fs::path> mps_pipe_of(const CdiOptions& options) {
+  if (options.mps_pipe.empty()) return modes::node_mps_pipe();
+  std::error_code error;
+  fs::path pipe = fs::canonical(options.mps_pipe, error);
+  if (!error && fs::is_directory(pipe, error)) return pipe;
+  return usage_error(fmt::format("--mps-pipe {} is not a folder", options.mps_pipe),
+                     "give CUDA_MPS_PIPE_DIRECTORY of nvidia-cuda-mps-control");
+}
+
+/// What containers of this class need besides where the daemon's workloads are clients of MPS.
+Result<Edits> edits_of_backend(const CdiOptions& options, const modes::RunningDaemon& daemon) {
+  if (daemon.status.backend == "mps") {
+    CORUN_ASSIGN(const fs::path pipe, mps_pipe_of(options));
+    return modes::mps_client_edits(pipe);
+  }
+  if (options.mps_pipe.empty()) return Edits{};
+  return usage_error("--mps-pipe: this corund's backend is slices", "leave it out, or add --mps");
+}
+
+void append(Edits& edits, const Edits& more) {
+  edits.env.insert(more.env.begin(), more.env.end());
+  edits.mounts.insert(edits.mounts.end(), more.mounts.begin(), more.mounts.end());
+}
+
+/// `node`: of the node and of the daemon's backend.
+containers::CdiDevice device_of(std::string name, ServiceClass service_class, Edits edits,
+                                const Edits& node) {
+  append(edits, node);
+  if (node.env.contains(gpu::kEnvMpsPipe)) {
+    edits.env[gpu::kEnvMpsPriority] = modes::mps_priority(service_class);
+  }
   return {std::move(name), std::move(edits)};
 }
 
+Result<containers::CdiSpec> mps_spec(const CdiOptions& options) {
+  CORUN_ASSIGN(const fs::path pipe, mps_pipe_of(options));
+  CORUN_ASSIGN(const Edits node, edits_of_node(environment(kEnvSimNode).has_value()));
+  Edits edits = modes::mps_client_edits(pipe);
+  append(edits, node);
+  return containers::CdiSpec{kMpsKind, {{kMpsDevice, std::move(edits)}}};
+}
+
 Result<containers::CdiSpec> spec_of(const CdiOptions& options) {
+  if (options.mps) return mps_spec(options);
   CORUN_ASSIGN(const modes::RunningDaemon daemon, lasting_daemon(options.run_dir));
   CORUN_ASSIGN(const modes::EngineFiles files, modes::find_engine_files());
-  CORUN_ASSIGN(const Edits node, edits_of_node(daemon));
+  CORUN_ASSIGN(Edits node, edits_of_node(daemon.status.gpu.simulated));
+  CORUN_ASSIGN(const Edits backend, edits_of_backend(options, daemon));
+  append(node, backend);
   if (!options.name.empty()) {
     Share share;
     share.workload = options.name;
@@ -136,13 +188,14 @@ Result<containers::CdiSpec> spec_of(const CdiOptions& options) {
       share.latency_target_ms = to_millis(*options.share.latency_target);
     }
     Edits edits = modes::workload_edits(files, daemon.run_dir, share);
-    return containers::CdiSpec{kWorkloadKind, {device_of(share.workload, std::move(edits), node)}};
+    return containers::CdiSpec{
+        kWorkloadKind, {device_of(share.workload, share.service_class, std::move(edits), node)}};
   }
   containers::CdiSpec spec{kClassKind, {}};
   for (const ServiceClass one :
        {ServiceClass::kLatencyCritical, ServiceClass::kNormal, ServiceClass::kBestEffort}) {
     Edits edits = modes::class_edits(files, daemon.run_dir, one);
-    spec.devices.push_back(device_of(std::string(to_string(one)), std::move(edits), node));
+    spec.devices.push_back(device_of(std::string(to_string(one)), one, std::move(edits), node));
   }
   return spec;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "benchmarking/text_grid.h"
 #include "core/units.h"
@@ -168,6 +169,35 @@ void print_table(const client::DaemonStatus& status, TextPrinter& printer) {
   grid.print(printer);
 }
 
+/// "prod/chat-7c9d5", or the UID of a pod without a name.
+std::string pod_text(const containers::Container& container) {
+  if (!container.pod) return kUnknown;
+  if (!container.pod->name) return container.pod->uid;
+  return fmt::format("{}/{}", container.pod->namespace_name.value_or("?"), *container.pod->name);
+}
+
+/// One row for each container of each workload, with the PIDs of its sessions.
+void print_containers(const client::DaemonStatus& status, const SessionContainers& containers,
+                      TextPrinter& printer) {
+  if (containers.empty()) return;
+  TextGrid grid({"WORKLOAD", "CONTAINER", "POD", "PIDS", "ID", "RUNTIME"}, 6);
+  for (const client::WorkloadStatus& workload : status.workloads) {
+    std::map<std::string, std::vector<int>> pids;  // by id of container
+    for (const client::SessionStatus& session : workload.sessions) {
+      const auto found = containers.find(session.pid);
+      if (found != containers.end()) pids[found->second.id].push_back(session.pid);
+    }
+    for (const auto& [id, its] : pids) {
+      const containers::Container& container = containers.at(its.front());
+      grid.add({name_text(workload, status.user), container.name.value_or(kUnknown),
+                pod_text(container), fmt::format("{}", fmt::join(its, ",")), container.short_id,
+                container.runtime});
+    }
+  }
+  printer.line("");
+  grid.print(printer);
+}
+
 /// A session whose shim shows no life: what it was ordered is not carried out.
 void print_silent(const client::DaemonStatus& status, TextPrinter& printer) {
   for (const client::WorkloadStatus& workload : status.workloads) {
@@ -210,6 +240,7 @@ std::string status_text(const client::DaemonStatus& status, const StatusTextOpti
     return printer.take();
   }
   print_table(status, printer);
+  print_containers(status, options.containers, printer);
   print_silent(status, printer);
   if (options.why) print_reasons(status, printer);
   return printer.take();

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "cli/session_containers.h"
 #include "core/clock.h"
 #include "engine/client/slices.h"
 #include "engine/client/status.h"
@@ -13,9 +14,11 @@ namespace corun::cli {
 struct StatusTextOptions {
   bool why = false;    ///< with the reasons of what was decided
   bool color = false;  ///< for a terminal
+  SessionContainers containers{};
 };
 
-/// Lines of at most 100 columns: the GPU and its daemon, then a table of its workloads.
+/// Lines of at most 100 columns: the GPU and its daemon, then a table of its workloads, and one of
+/// their containers if there are any.
 std::string status_text(const client::DaemonStatus& status, const StatusTextOptions& options);
 
 /// One line a decision, oldest first, with its age at `now`.

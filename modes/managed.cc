@@ -65,9 +65,7 @@ class Managed final : public Mode {
       Share without_limit = share;
       without_limit.memory_limit_bytes.reset();
       base = MpsServer::edits(plan, without_limit);
-      // What still runs when a gate closes gives way to the burst block by block.
-      const bool low = share.service_class == ServiceClass::kBestEffort;
-      base.env[gpu::kEnvMpsPriority] = std::string(1, low ? '1' : '0');
+      base.env[gpu::kEnvMpsPriority] = mps_priority(share.service_class);
     } else {
       base.env = gpu_environment(plan.gpu, empty_pipe_dir(plan));
       base.mounts.push_back({empty_pipe_dir(plan), empty_pipe_dir(plan), true});
@@ -194,6 +192,10 @@ class Managed final : public Mode {
 };
 
 }  // namespace
+
+std::string mps_priority(ServiceClass service_class) {
+  return service_class == ServiceClass::kBestEffort ? "1" : "0";
+}
 
 Edits workload_edits(const EngineFiles& files, const fs::path& folder, const Share& share) {
   const fs::path run_dir =

@@ -17,6 +17,10 @@ std::unique_ptr<Mode> make_managed_mps(const DaemonChoice& choice);
 Edits workload_edits(const EngineFiles& files, const std::filesystem::path& run_dir,
                      const Share& share);
 
+/// CUDA_MPS_CLIENT_PRIORITY of a workload beside corund: what still runs of best-effort ones when a
+/// gate closes gives way to the burst block by block.
+std::string mps_priority(ServiceClass service_class);
+
 /// The same for containers of a class, each of which is a workload: name and weight are its own.
 Edits class_edits(const EngineFiles& files, const std::filesystem::path& run_dir,
                   ServiceClass service_class);

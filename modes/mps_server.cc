@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "core/environment.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/process_tree.h"
@@ -19,6 +20,7 @@
 #include "core/wait.h"
 #include "gpu/mps_control.h"
 #include "modes/common.h"
+#include "modes/mps.h"
 
 namespace corun::modes {
 
@@ -74,6 +76,24 @@ void quit(const Plan& plan) {
 
 }  // namespace
 
+Edits mps_client_edits(const fs::path& pipe) {
+  Edits edits;
+  edits.env = {{gpu::kEnvMpsPipe, pipe.string()}};
+  edits.mounts = {{pipe.string(), pipe.string(), false}, {"/dev/shm", "/dev/shm", false}};
+  return edits;
+}
+
+Result<fs::path> node_mps_pipe() {
+  const fs::path pipe = environment(gpu::kEnvMpsPipe).value_or("/tmp/nvidia-mps");
+  const fs::path log = environment(gpu::kEnvMpsLog).value_or("/var/log/nvidia-mps");
+  CORUN_ASSIGN(const fs::path program, gpu::MpsControl::find());
+  std::error_code error;
+  const fs::path real = fs::canonical(pipe, error);
+  if (!error && gpu::MpsControl(program, real, log).alive()) return real;
+  return unsupported(fmt::format("no MPS daemon answers in {}", pipe.string()),
+                     "start 'nvidia-cuda-mps-control -d', or name its folder");
+}
+
 Status MpsServer::possible(const GpuInfo& gpu) {
   CORUN_TRY(check_shareable(gpu, true));
   if (gpu.compute_major < kFirstComputeMajor) {
@@ -94,8 +114,7 @@ Edits MpsServer::edits(const Plan& plan, const Share& share) {
   if (share.memory_limit_bytes) {
     edits.env[gpu::kEnvMpsMemory] = fmt::format("0={}M", *share.memory_limit_bytes / kMiB);
   }
-  edits.mounts.push_back({pipe_dir(plan).string(), pipe_dir(plan).string(), false});
-  edits.mounts.push_back({"/dev/shm", "/dev/shm", false});
+  edits.mounts = mps_client_edits(pipe_dir(plan)).mounts;
   return edits;
 }
 

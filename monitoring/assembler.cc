@@ -219,11 +219,7 @@ void Assembler::name_containers(const Readings& all) {
     found.emplace(facts->second.container->id, *facts->second.container);
   }
   for (auto& [id, container] : found) {
-    if (const auto known = all.names.find(id); known != all.names.end()) {
-      container.name = known->second.name;
-      container.image = known->second.image;
-      if (known->second.pod) container.pod = known->second.pod;
-    }
+    give_name(container, all.names);
     snapshot_.containers.push_back(std::move(container));
   }
 }

@@ -22,7 +22,7 @@ struct CollectorOptions {
   std::string version;
   uint64_t first_event = 1;  ///< number of the first event
   DaemonFinder find_daemon = find_daemon_folder;
-  std::vector<std::filesystem::path> engine_sockets = ContainerNames::default_sockets();
+  std::vector<std::filesystem::path> engine_sockets = default_engine_sockets();
   std::filesystem::path proc = "/proc";
 };
 

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -56,6 +58,14 @@ ContainerName name_from(const Json& entry) {
 
 }  // namespace
 
+void give_name(Container& container, const ContainerNameMap& names) {
+  const auto known = names.find(container.id);
+  if (known == names.end()) return;
+  container.name = known->second.name;
+  container.image = known->second.image;
+  if (known->second.pod) container.pod = known->second.pod;
+}
+
 Result<ContainerNameMap> parse_containers(std::string_view body) {
   CORUN_ASSIGN(const Json list, parse_json(body, "the engine's containers"));
   if (!list.is_array()) return usage_error("the engine's containers: not a list");
@@ -80,82 +90,7 @@ Result<std::string_view> http_body(std::string_view answer) {
   return answer.substr(end + 4);
 }
 
-Result<ContainerNameMap> ask_engine(const std::filesystem::path& socket, Nanos patience) {
-  const Instant deadline = monotonic_now() + patience;
-  CORUN_ASSIGN(const Fd fd, client::connect_unix(socket, SOCK_STREAM));
-  // HTTP/1.0: the answer is whole and ends with the connection.
-  constexpr std::string_view kRequest =
-      "GET /containers/json HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n\r\n";
-  if (send(fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(kRequest.size())) {
-    return failed("cannot ask " + socket.string());
-  }
-  std::string answer;
-  while (answer.size() < kMaxAnswerBytes) {
-    const int one = fd.get();
-    if (!wait_readable({&one, 1}, deadline)[0]) {
-      if (monotonic_now() >= deadline) return failed(socket.string() + " does not answer in time");
-      continue;
-    }
-    char bytes[16384];
-    const ssize_t n = recv(fd.get(), bytes, sizeof bytes, MSG_DONTWAIT);
-    if (n < 0) continue;
-    if (n == 0) break;
-    answer.append(bytes, static_cast<size_t>(n));
-  }
-  CORUN_ASSIGN(const std::string_view body, http_body(answer));
-  return parse_containers(body);
-}
-
-struct ContainerNames::Shared {
-  explicit Shared(std::vector<std::filesystem::path> where) : sockets(std::move(where)) {}
-
-  void run();
-  void take(const ContainerNameMap& found);
-
-  const std::vector<std::filesystem::path> sockets;
-  std::mutex mutex;
-  std::condition_variable wake;
-  // Guarded by mutex.
-  bool stopping = false;
-  std::set<std::string> wanted;
-  std::map<std::string, Instant> asked;  ///< in vain, when
-  ContainerNameMap known;
-};
-
-void ContainerNames::Shared::take(const ContainerNameMap& found) {
-  const Instant now = monotonic_now();
-  if (known.size() + found.size() > kMaxKnown) known.clear();
-  known.insert(found.begin(), found.end());
-  for (const std::string& id : wanted) {
-    if (!known.contains(id)) asked[id] = now;
-  }
-  if (asked.size() > kMaxKnown) asked.clear();
-  wanted.clear();
-}
-
-void ContainerNames::Shared::run() {
-  std::unique_lock lock(mutex);
-  while (!stopping) {
-    wake.wait(lock, [this] { return stopping || !wanted.empty(); });
-    if (stopping) return;
-    lock.unlock();
-    ContainerNameMap found;
-    std::vector<std::filesystem::path> all = sockets;
-    if (geteuid() == 0) {
-      const auto users = user_sockets("/run/user");
-      all.insert(all.end(), users.begin(), users.end());
-    }
-    for (const auto& socket : all) {
-      if (auto some = ask_engine(socket, kPatience)) found.merge(*some);
-    }
-    lock.lock();
-    take(found);
-    wake.wait_for(lock, kPause, [this] { return stopping; });
-  }
-}
-
-std::vector<std::filesystem::path> ContainerNames::default_sockets() {
+std::vector<std::filesystem::path> default_engine_sockets() {
   std::vector<std::filesystem::path> sockets{"/run/docker.sock", "/run/podman/podman.sock"};
   const auto runtime = environment("XDG_RUNTIME_DIR");
   const std::string own = runtime ? *runtime : fmt::format("/run/user/{}", geteuid());
@@ -164,8 +99,7 @@ std::vector<std::filesystem::path> ContainerNames::default_sockets() {
   return sockets;
 }
 
-std::vector<std::filesystem::path> ContainerNames::user_sockets(
-    const std::filesystem::path& folders) {
+std::vector<std::filesystem::path> user_engine_sockets(const std::filesystem::path& folders) {
   std::vector<std::filesystem::path> sockets;
   std::error_code error;
   std::filesystem::directory_iterator it(folders, error);
@@ -178,6 +112,117 @@ std::vector<std::filesystem::path> ContainerNames::user_sockets(
     }
   }
   return sockets;
+}
+
+std::vector<std::filesystem::path> with_user_engines(std::vector<std::filesystem::path> sockets) {
+  if (geteuid() != 0) return sockets;
+  const auto users = user_engine_sockets("/run/user");
+  sockets.insert(sockets.end(), users.begin(), users.end());
+  return sockets;
+}
+
+namespace {
+
+/// What was asked of one engine, and what it has answered so far.
+class Question {
+ public:
+  /// Asks without waiting: an engine that takes no more connections now is not asked.
+  explicit Question(const std::filesystem::path& socket) {
+    auto fd = client::connect_unix(socket, SOCK_STREAM | SOCK_NONBLOCK);
+    if (!fd) return;
+    // HTTP/1.0: the answer is whole and ends with the connection.
+    constexpr std::string_view kRequest =
+        "GET /containers/json HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n\r\n";
+    const ssize_t sent = send(fd->get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL);
+    if (sent == static_cast<ssize_t>(kRequest.size())) fd_ = std::move(*fd);
+  }
+
+  /// -1: nothing more is to come.
+  int fd() const { return fd_.get(); }
+
+  /// Takes what has come; the names, once the answer is whole and right.
+  ContainerNameMap take() {
+    char bytes[16384];
+    const ssize_t n = recv(fd_.get(), bytes, sizeof bytes, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+    if (n > 0) answer_.append(bytes, static_cast<size_t>(n));
+    if (n > 0 && answer_.size() < kMaxAnswerBytes) return {};
+    fd_.reset();
+    const auto body = http_body(answer_);
+    if (n != 0 || !body) return {};
+    auto names = parse_containers(*body);
+    return names ? std::move(*names) : ContainerNameMap{};
+  }
+
+ private:
+  Fd fd_;
+  std::string answer_;
+};
+
+}  // namespace
+
+ContainerNameMap ask_engines(std::span<const std::filesystem::path> sockets,
+                             const std::set<std::string>& ids, Nanos patience) {
+  const Instant deadline = monotonic_now() + patience;
+  std::vector<Question> questions;
+  for (const auto& socket : sockets) questions.emplace_back(socket);
+  ContainerNameMap found;
+  const auto needs_more = [&] {
+    const bool open = std::any_of(questions.begin(), questions.end(),
+                                  [](const Question& one) { return one.fd() >= 0; });
+    return open && !std::all_of(ids.begin(), ids.end(),
+                                [&](const std::string& id) { return found.contains(id); });
+  };
+  while (needs_more() && monotonic_now() < deadline) {
+    std::vector<int> fds;
+    for (const Question& one : questions) fds.push_back(one.fd());
+    const std::vector<bool> readable = wait_readable(fds, deadline);
+    for (size_t i = 0; i < questions.size(); ++i) {
+      if (readable[i]) found.merge(questions[i].take());
+    }
+  }
+  return found;
+}
+
+struct ContainerNames::Shared {
+  explicit Shared(std::vector<std::filesystem::path> where) : sockets(std::move(where)) {}
+
+  void run();
+  void take(const ContainerNameMap& found, const std::set<std::string>& ids);
+
+  const std::vector<std::filesystem::path> sockets;
+  std::mutex mutex;
+  std::condition_variable wake;
+  // Guarded by mutex.
+  bool stopping = false;
+  std::set<std::string> wanted;
+  std::map<std::string, Instant> asked;  ///< in vain, when
+  ContainerNameMap known;
+};
+
+void ContainerNames::Shared::take(const ContainerNameMap& found, const std::set<std::string>& ids) {
+  const Instant now = monotonic_now();
+  if (known.size() + found.size() > kMaxKnown) known.clear();
+  known.insert(found.begin(), found.end());
+  for (const std::string& id : ids) {
+    wanted.erase(id);
+    if (!known.contains(id)) asked[id] = now;
+  }
+  if (asked.size() > kMaxKnown) asked.clear();
+}
+
+void ContainerNames::Shared::run() {
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    wake.wait(lock, [this] { return stopping || !wanted.empty(); });
+    if (stopping) return;
+    const std::set<std::string> ids = wanted;
+    lock.unlock();
+    const ContainerNameMap found = ask_engines(with_user_engines(sockets), ids, kPatience);
+    lock.lock();
+    take(found, ids);
+    wake.wait_for(lock, kPause, [this] { return stopping; });
+  }
 }
 
 ContainerNames::ContainerNames(std::vector<std::filesystem::path> sockets)

@@ -7,14 +7,12 @@
 #include <array>
 #include <charconv>
 
+#include "containers/process_container.h"
 #include "core/files.h"
 
 namespace corun::monitoring {
 
 namespace {
-
-/// Processes between one of a container and the one that keeps the container, at most.
-constexpr int kMaxAncestors = 64;
 
 /// "btime 1700000000" of /proc/stat.
 double read_boot_time(const std::filesystem::path& proc) {
@@ -48,38 +46,27 @@ bool ProcTable::has_driver(int pid) const {
   return maps && maps->find("libcuda.so") != std::string::npos;
 }
 
-std::optional<Container> ProcTable::kept_container(const ProcStat& stat) const {
-  int pid = stat.parent;
-  for (int i = 0; i < kMaxAncestors && pid > 1; ++i) {
-    const auto folder = proc_ / std::to_string(pid);
-    if (auto kept = container_kept_by(read_file(folder / "cmdline").value_or(""))) return kept;
-    const auto parent = parse_proc_stat(read_file(folder / "stat").value_or(""));
-    if (!parent) return std::nullopt;
-    pid = parent->parent;
-  }
-  return std::nullopt;
-}
-
-std::optional<ProcessFacts> ProcTable::read(int pid, const ProcStat& stat) const {
+std::optional<ProcessFacts> ProcTable::read(int pid, const containers::ProcStat& stat) const {
   const auto folder = proc_ / std::to_string(pid);
   if (!trust_pids_ && !has_driver(pid)) return std::nullopt;
   ProcessFacts facts;
   facts.start_ticks = stat.start_ticks;
   facts.name = stat.name;
   facts.started = boot_time_ + static_cast<double>(stat.start_ticks) / ticks_per_second_;
-  facts.command = command_of(read_file(folder / "cmdline").value_or(""));
-  if (const auto status = parse_proc_status(read_file(folder / "status").value_or(""))) {
+  facts.command = containers::command_of(read_file(folder / "cmdline").value_or(""));
+  if (const auto status =
+          containers::parse_proc_status(read_file(folder / "status").value_or(""))) {
     facts.uid = status->user;
     facts.user = monitoring::user_name(status->user);
   }
-  facts.container = container_of(read_file(folder / "cgroup").value_or(""));
-  if (!facts.container) facts.container = kept_container(stat);
+  facts.container = containers::container_of_process(proc_, pid);
   return facts;
 }
 
 const ProcessFacts* ProcTable::find(int pid) {
   const auto known = known_.find(pid);
-  const auto stat = parse_proc_stat(read_file(proc_ / std::to_string(pid) / "stat").value_or(""));
+  const auto stat =
+      containers::parse_proc_stat(read_file(proc_ / std::to_string(pid) / "stat").value_or(""));
   if (!stat) {
     if (known != known_.end()) known_.erase(known);
     return nullptr;

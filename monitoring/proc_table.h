@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "monitoring/attribution.h"
+#include "containers/attribution.h"
 
 namespace corun::monitoring {
 
@@ -19,7 +19,7 @@ struct ProcessFacts {
   std::string user{};
   uint32_t uid = 0;
   double started = 0;  ///< unix seconds
-  std::optional<Container> container{};
+  std::optional<containers::Container> container{};
 };
 
 class ProcTable {
@@ -35,10 +35,8 @@ class ProcTable {
   void keep_only(const std::set<int>& pids);
 
  private:
-  std::optional<ProcessFacts> read(int pid, const ProcStat& stat) const;
+  std::optional<ProcessFacts> read(int pid, const containers::ProcStat& stat) const;
   bool has_driver(int pid) const;
-  /// The container whose keeper is an ancestor of the process.
-  std::optional<Container> kept_container(const ProcStat& stat) const;
 
   std::filesystem::path proc_;
   bool trust_pids_;

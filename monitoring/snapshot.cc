@@ -340,6 +340,7 @@ Json to_json(const Node& node) { return Writer::json_of(node); }
 Json to_json(const Replay& replay) { return Writer::json_of(replay); }
 Json to_json(const SliceBlock& block) { return Writer::json_of(block); }
 Json to_json(const Event& event) { return Writer::json_of(event); }
+Json json_of(const Container& container) { return Writer::json_of(container); }
 
 Result<Snapshot> snapshot_from_json(const Json& value) {
   if (value.is_object() && value.contains("schema") && value["schema"] != kLiveSchema) {

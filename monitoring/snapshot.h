@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "containers/container.h"
 #include "core/json.h"
 #include "core/result.h"
 #include "engine/client/status.h"
@@ -153,22 +154,8 @@ struct Gpu {
   bool operator==(const Gpu&) const = default;
 };
 
-struct Pod {
-  std::string uid{};
-  std::optional<std::string> name{};
-  std::optional<std::string> namespace_name{};  ///< "namespace" in JSON
-  bool operator==(const Pod&) const = default;
-};
-
-struct Container {
-  std::string id{};        ///< 64 hexadecimal digits
-  std::string short_id{};  ///< the first 12
-  std::string runtime{};   ///< "podman", "docker", "containerd", "cri-o", "unknown"
-  std::optional<std::string> name{};
-  std::optional<std::string> image{};
-  std::optional<Pod> pod{};
-  bool operator==(const Container&) const = default;
-};
+using containers::Container;
+using containers::Pod;
 
 struct WorkloadNow {
   bool holds_gpu = false;
@@ -253,6 +240,7 @@ Json to_json(const Node& node);
 Json to_json(const Replay& replay);
 Json to_json(const SliceBlock& block);
 Json to_json(const Event& event);
+Json json_of(const Container& container);
 /// Errors (usage): what is wrong where. Keys that are not known are ignored; an optional value or a
 /// list that is absent is nothing.
 Result<Snapshot> snapshot_from_json(const Json& value);

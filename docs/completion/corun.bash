@@ -46,7 +46,7 @@ _corun() {
     park) words="--run-dir --until-resume --help" ;;
     resume) words="--run-dir --help" ;;
     serve) words="--engine --gpu --history --host-name --hz --listen --no-dcgm-aliases --record --replay --results --token-file --help" ;;
-    cdi) words="--class --device --latency-target --memory --name --output --run-dir --weight --help" ;;
+    cdi) words="--class --device --latency-target --memory --mps --mps-pipe --name --output --run-dir --weight --help" ;;
   esac
   case "$word:$verb" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;

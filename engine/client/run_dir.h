@@ -35,8 +35,8 @@ DaemonFiles daemon_files(const std::filesystem::path& run_dir, const std::string
 std::vector<std::string> gpus_with_daemon(const std::filesystem::path& run_dir);
 
 /// Connects to a UNIX socket, of whatever path length (SOCK_CLOEXEC, blocking; a second at most to
-/// connect and for each send). `type` is SOCK_STREAM or SOCK_SEQPACKET. Errors (failed): nobody
-/// listens there, or it takes no more.
+/// connect and for each send). `type` is SOCK_STREAM or SOCK_SEQPACKET; with SOCK_NONBLOCK nothing
+/// waits. Errors (failed): nobody listens there, or it takes no more.
 Result<Fd> connect_unix(const std::filesystem::path& path, int type);
 /// Binds and listens (SOCK_CLOEXEC, SOCK_NONBLOCK), replacing a socket that a dead daemon left.
 /// `mode`: permissions of the socket file.

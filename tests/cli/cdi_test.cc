@@ -23,6 +23,11 @@ TEST(Cdi, WrongInputIsOneLine) {
            WrongCdi{"cdi generate --name Serve",
                     "--name 'Serve' is not a workload's name; use at "
                     "most 63 of a-z, 0-9, '-', '_' and '.'"},
+           WrongCdi{"cdi generate --mps --name a",
+                    "--mps is for clients of MPS without corund; leave --name and --run-dir out"},
+           WrongCdi{"cdi generate --mps --mps-pipe /nowhere",
+                    "--mps-pipe /nowhere is not a folder; give CUDA_MPS_PIPE_DIRECTORY of "
+                    "nvidia-cuda-mps-control"},
            WrongCdi{"cdi generate --name a --weight 0",
                     "--weight 0 is out of range; use 0.001 to 1000"},
        }) {

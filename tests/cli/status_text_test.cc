@@ -90,6 +90,37 @@ TEST(StatusText, TwoWorkloadsReadLikeThis) {
   expect_golden("status-why", status_text(status, {.why = true}));
 }
 
+containers::Container box(char digit, std::string runtime) {
+  containers::Container container;
+  container.id = std::string(64, digit);
+  container.short_id = std::string(12, digit);
+  container.runtime = std::move(runtime);
+  return container;
+}
+
+TEST(StatusText, WorkloadsInContainersAreInATableOfTheirOwn) {
+  client::DaemonStatus status = measuring_daemon();
+  status.workloads = {server(), trainer()};
+  client::SessionStatus second = status.workloads[1].sessions[0];
+  second.pid = 4801;
+  client::SessionStatus on_host = second;
+  on_host.pid = 4802;
+  status.workloads[1].sessions.push_back(second);
+  status.workloads[1].sessions.push_back(on_host);
+  SessionContainers all{
+      {4711, box('a', "podman")}, {4800, box('b', "containerd")}, {4801, box('b', "containerd")}};
+  all[4711].name = "box-a";
+  for (const int pid : {4800, 4801}) {
+    all[pid].name = "trainer";
+    all[pid].pod = containers::Pod{"1c2d3e4f", "train-0", "ml"};
+  }
+  expect_golden("status-containers", status_text(status, {.containers = all}));
+  all[4711].name = std::nullopt;  // no engine told
+  all[4801] = box('c', "cri-o");
+  all[4801].pod = containers::Pod{"1c2d3e4f-5a6b-7c8d-9e0f-112233445566", {}, {}};
+  expect_golden("status-containers-unnamed", status_text(status, {.containers = all}));
+}
+
 TEST(StatusText, ASilentSessionIsToldWithoutBeingAskedFor) {
   client::DaemonStatus status = daemon();
   status.workloads = {server(), trainer()};
@@ -127,8 +158,11 @@ TEST(StatusText, NoLineIsLongerThanAHundredColumns) {
   client::DaemonStatus status = daemon();
   status.workloads = {server(), trainer()};
   status.workloads[0].name = std::string(63, 'x');
+  containers::Container long_names = box('a', "containerd");
+  long_names.name = std::string(80, 'n');
+  long_names.pod = containers::Pod{"u", std::string(80, 'p'), std::string(80, 's')};
   size_t width = 0;
-  for (const char c : status_text(status, {.why = true})) {
+  for (const char c : status_text(status, {.why = true, .containers = {{4711, long_names}}})) {
     width = c == '\n' ? 0 : width + 1;
     ASSERT_LE(width, 100U);
   }

@@ -4,7 +4,9 @@
 import json
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import unittest
 
 import podman
@@ -115,6 +117,11 @@ class Root(OfAnyUser, WithNode):
                                      runtime="podman", **of_box), [1])
             until(lambda: sum(samples(self.node.get("/metrics"), "corun_client_gpu_seconds_total",
                                       name=name, **of_box)) > 0, "GPU time of the workload")
+            told = workload["sessions"][0]["container"]
+            self.assertEqual((told["id"], told["name"], told["runtime"], told["image"]),
+                             (box.id, box.name, "podman", podman.IMAGE))
+            status = self.node.output(self.node.corun, "status")
+            self.assertRegex(status, rf"{name} +{box.name} +- +{box.pid()} +{box.id[:12]} +podman")
         top = self.node.output(self.node.corun, "top", "--once")
         for box in boxes:
             self.assertRegex(top, rf"{box.name}\b")
@@ -159,6 +166,72 @@ class Root(OfAnyUser, WithNode):
         self.assertEqual(process["container"], box.id[:12])
 
 
+    def private(self, specs):
+        return ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && mkdir /run/cdi "
+                f"&& cp {specs}/*.json /run/cdi && exec \"$@\"", "sh"]
+
+    def test_devices_of_corun_cdi_make_containers_clients_of_mps(self):
+        """Without corund, and as workloads of one whose backend is MPS."""
+        folder = self.node.folder / "mps"
+        names = ("pipe", "log", "specs", "corund")
+        pipe, log, specs, run_dir = (folder / name for name in names)
+        for path in (pipe, log, specs, run_dir):
+            path.mkdir(parents=True)
+        env = {**self.node.env, "CUDA_MPS_PIPE_DIRECTORY": str(pipe),
+               "CUDA_MPS_LOG_DIRECTORY": str(log), "CORUN_RUN_DIR": str(run_dir)}
+
+        def ask(*words, command=None):
+            done = subprocess.run(words, input=command, env=env, capture_output=True, text=True,
+                                  timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+        control = f"{BUILD}/simgpu/nvidia-cuda-mps-control"
+        generate = [self.node.corun, "cdi", "generate", "--output"]
+        refused = subprocess.run([*generate, specs / "a.json", "--mps"], env=env, text=True,
+                                 capture_output=True, timeout=60)
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn(f"no MPS daemon answers in {pipe}; start", refused.stderr)
+        stated = ask(*generate, specs / "a.json", "--mps", "--mps-pipe", pipe)
+        self.assertEqual(stated.split(), ["corun.dev/mps=client"])
+        ask(control, "-d")
+        self.addCleanup(ask, control, command="quit\n")
+        governs = self.node.spawn([f"{BUILD}/bin/corund", "--foreground", "--backend", "mps"],
+                                  env=env)
+        self.addCleanup(governs.terminate)
+        until(lambda: list(run_dir.glob("*/control.sock")), "corund with backend mps")
+        ask(*generate, specs / "a.json", "--mps")
+        made = ask(*generate, specs / "b.json")
+        self.assertIn("corun.dev/class=best-effort", made.split())
+
+        with tempfile.NamedTemporaryFile(dir="/dev/shm") as shared:  # what MPS shares is the host's
+            seen = self.node.spawn([*self.private(specs), *self.node.podman.command(
+                "run", "--rm", "--device", "corun.dev/mps=client", *self.node.podman.options(),
+                podman.IMAGE, "/usr/bin/test", "-w", shared.name)])
+            self.assertEqual(seen.wait(60), 0)
+
+        def clients():
+            servers = ask(control, command="get_server_list\n").split()
+            return {int(pid) for server in servers
+                    for pid in ask(control, command=f"get_client_list {server}\n").split()}
+        known = set()
+        try:
+            for device in ("mps=client", "class=best-effort"):
+                child = self.node.spawn([*self.private(specs), *self.node.podman.command(
+                    "run", "--rm", "--device", f"corun.dev/{device}",
+                    *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE,
+                    *WORK)])
+                self.addCleanup(child.wait)
+                known |= until(lambda: clients() - known, f"a client of {device}")
+
+            def session():
+                [daemon] = json.loads(ask(self.node.corun, "status", "--json"))["daemons"]
+                self.assertEqual(daemon["backend"], "mps")
+                return {s["pid"] for w in daemon["workloads"] for s in w["sessions"]}
+            self.assertLess(until(session, "the session of the second"), known)
+        finally:
+            for pid in known:
+                os.kill(pid, signal.SIGKILL)
+
     def test_devices_of_corun_cdi_make_containers_workloads(self):
         """Engines read /var/run/cdi: in a mount namespace of their own, to leave this machine's
         as it is."""
@@ -171,8 +244,7 @@ class Root(OfAnyUser, WithNode):
                                 "latency-critical", "--weight", "2", "--output",
                                 specs / "b.json")
         self.assertEqual(made.split(), ["corun.dev/workload=serve"])
-        private = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && mkdir /run/cdi "
-                   f"&& cp {specs}/*.json /run/cdi && exec \"$@\"", "sh"]
+        private = self.private(specs)
         boxes = (("box-1", "class=best-effort", []), ("box-2", "class=best-effort", []),
                  ("box-3", "class=normal", ["-e", "CORUN_NAME=own"]),
                  ("box-4", "workload=serve", []))
@@ -247,6 +319,46 @@ class Root(OfAnyUser, WithNode):
         for row in rows:
             self.assertTrue(row["valid"], row["reason"])
             self.assertGreater(row["latency_ms"]["n"], 50)
+
+    def test_containers_of_an_engine_with_a_daemon_are_workloads_of_a_mix(self):
+        """As those of docker: no descendants of the command, but of the engine's service. One
+        speaks rows; the other is silent and, as its PID 1 has no handler, survives SIGTERM."""
+        mix = self.node.folder / "remote.yaml"
+        synthetic = f"{BUILD}/bin/corun-synthetic"
+        box = ["podman", "--remote", "--url", f"unix://{self.node.engine}", "run", "--rm",
+               *self.node.podman.options(), "-v", f"{BUILD}:{BUILD}:ro", podman.IMAGE]
+        mix.write_text(json.dumps({"workloads": [
+            {"name": "speaks", "command": [*box, synthetic, "infer", "--rate", "100",
+                                             "--memory", "64MiB"]},
+            {"name": "silent", "speaks": "nothing", "command": [
+                *box, "/usr/bin/env", "-u", "CORUN_ROWS", "-u", "CORUN_CONTROL",
+                synthetic, "notebook", "--burst", "1ms", "--think", "600s", "--memory", "64MiB",
+                "--duration", "600s"]}]}))
+        out = self.node.folder / "remote"
+        before = self.containers()
+        self.node.output(self.node.corun, "bench", "--mix", mix, "--mode",
+                         "time-slicing,mps", "--quick", "--duration", "1s", "--out", out)
+        rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+        for row in rows:
+            self.assertTrue(row["valid"], row["reason"])
+            if row["mode"] != "mps":
+                self.assertGreater(row["memory_bytes"], 0, row)
+        self.assertEqual({(row["mode"], row["workload"]) for row in rows if row["n"] == 2},
+                         {(mode, name) for mode in ("time-slicing", "mps")
+                          for name in ("speaks", "silent")})
+        self.assertEqual(self.containers(), before)
+
+    def containers(self):
+        return set(self.node.podman.run("ps", "--all", "--quiet").stdout.split())
+
+    def test_a_detached_container_is_refused_in_a_mix(self):
+        box = " ".join([*map(str, self.node.podman.base), "run", "--detach", podman.IMAGE, "true"])
+        ran = subprocess.run([self.node.corun, "bench", "--tenant", f"a={box}", "--mode",
+                              "time-slicing", "--quick", "--out", self.node.folder / "detached"],
+                             env=self.node.env, capture_output=True, text=True, timeout=60)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("a: its command ends before its container; use 'run' without --detach",
+                      ran.stdout + ran.stderr)
 
 
 class WithoutPrivileges(OfAnyUser, WithNode):

@@ -2,11 +2,11 @@
 // underscore.
 #include <algorithm>
 
-#include "monitoring/attribution.h"
+#include "containers/attribution.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace corun::monitoring;
+  using namespace corun::containers;
   const std::string_view text = corun::fuzz::text_of(data, size);
   if (const auto container = container_of(text)) {
     CORUN_CHECK(container->id.size() == 64, "whole");

@@ -54,20 +54,44 @@ class FakeEngine {
   std::thread thread_;
 };
 
+constexpr Nanos kPatience = std::chrono::seconds(20);
+
+ContainerNameMap ask(const std::vector<std::filesystem::path>& sockets,
+                     const std::set<std::string>& ids, Nanos patience = kPatience) {
+  return ask_engines(sockets, ids, patience);
+}
+
 TEST(ContainerNames, AnAnswerIsRead) {
   const FakeEngine engine(kAnswer);
-  const auto found = ask_engine(engine.socket(), std::chrono::seconds(20));
-  ASSERT_TRUE(found) << found.error().text();
-  ASSERT_EQ(found->size(), 2U);
-  EXPECT_EQ(found->at("abc"), (ContainerName{"serve", "registry/serve:1", std::nullopt}));
-  EXPECT_EQ(found->at("def"), (ContainerName{"c", std::nullopt, Pod{"u", "p", "n"}}));
+  const auto found = ask({engine.socket()}, {"nobody's"});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found.at("abc"), (ContainerName{"serve", "registry/serve:1", std::nullopt}));
+  EXPECT_EQ(found.at("def"), (ContainerName{"c", std::nullopt, Pod{"u", "p", "n"}}));
 }
 
 TEST(ContainerNames, AnEngineThatIsSilentIsGivenUp) {
   const FakeEngine engine("");
-  const auto found = ask_engine(engine.socket(), std::chrono::milliseconds(20));
-  ASSERT_FALSE(found);
-  EXPECT_NE(found.error().what.find("does not answer in time"), std::string::npos);
+  EXPECT_TRUE(ask({engine.socket()}, {"abc"}, std::chrono::milliseconds(20)).empty());
+}
+
+TEST(ContainerNames, AnEngineThatIsSilentDelaysNoOther) {
+  const FakeEngine silent(""), wrong("hello"), right(kAnswer);
+  const Instant begin = monotonic_now();
+  const auto found =
+      ask({"/nowhere/engine.sock", silent.socket(), wrong.socket(), right.socket()}, {"abc"});
+  EXPECT_EQ(found.at("abc").name, "serve");
+  EXPECT_LT(monotonic_now() - begin, kPatience);
+}
+
+TEST(ContainerNames, AnEngineThatTakesNoConnectionsIsNotWaitedFor) {
+  const TemporaryFolder folder = TemporaryFolder::create("corun-engine-").value();
+  const auto path = folder.path() / "engine.sock";
+  const Fd listener = client::listen_unix(path, SOCK_STREAM, 0600).value();
+  ASSERT_EQ(listen(listener.get(), 0), 0);  // one may wait, and nobody is let in
+  const Fd first = client::connect_unix(path, SOCK_STREAM).value();
+  const Instant begin = monotonic_now();
+  EXPECT_TRUE(ask({path}, {"abc"}).empty());
+  EXPECT_LT(monotonic_now() - begin, std::chrono::seconds(1));  // connect_unix()'s own patience
 }
 
 TEST(ContainerNames, WrongAnswersAreErrors) {
@@ -89,8 +113,8 @@ TEST(ContainerNames, UsersEnginesAreFoundByTheirSockets) {
   const auto docker = users / "1001/docker.sock";
   const Fd two = client::listen_unix(docker, SOCK_STREAM, 0600).value();
   ASSERT_TRUE(write_file_atomically(users / "1002/podman/podman.sock", "no socket"));
-  EXPECT_THAT(ContainerNames::user_sockets(users), testing::UnorderedElementsAre(podman, docker));
-  EXPECT_TRUE(ContainerNames::user_sockets(users / "nothing").empty());
+  EXPECT_THAT(user_engine_sockets(users), testing::UnorderedElementsAre(podman, docker));
+  EXPECT_TRUE(user_engine_sockets(users / "nothing").empty());
 }
 
 TEST(ContainerNames, AskingNeverWaits) {

@@ -1,11 +1,11 @@
-#include "monitoring/attribution.h"
+#include "containers/attribution.h"
 
 #include <algorithm>
 #include <charconv>
 
 #include "core/text.h"
 
-namespace corun::monitoring {
+namespace corun::containers {
 
 namespace {
 
@@ -232,4 +232,4 @@ std::string command_of(std::string_view cmdline_file) {
   return one_line(text);
 }
 
-}  // namespace corun::monitoring
+}  // namespace corun::containers

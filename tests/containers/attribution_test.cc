@@ -1,8 +1,8 @@
-#include "monitoring/attribution.h"
+#include "containers/attribution.h"
 
 #include <gtest/gtest.h>
 
-namespace corun::monitoring {
+namespace corun::containers {
 namespace {
 
 const std::string kId = "4b1d9f0a6c2e8d7f3a5b9c1e0d2f4a6b8c0e1f3d5a7b9c2e4f6a8d0b1c3e5f7a";
@@ -143,4 +143,4 @@ TEST(Command, IsOneLineOfBoundedLength) {
 }
 
 }  // namespace
-}  // namespace corun::monitoring
+}  // namespace corun::containers

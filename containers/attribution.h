@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "monitoring/snapshot.h"
+#include "containers/container.h"
 
-namespace corun::monitoring {
+namespace corun::containers {
 
 /// The container that a /proc/PID/cgroup tells of, of cgroup v1, v2 or both, under systemd or
 /// cgroupfs; nothing for a process of none. Name and image stay empty. Paths may begin with
@@ -46,4 +46,4 @@ inline constexpr size_t kMaxCommandBytes = 256;
 /// kMaxCommandBytes at a whole UTF-8 character.
 std::string command_of(std::string_view cmdline_file);
 
-}  // namespace corun::monitoring
+}  // namespace corun::containers
