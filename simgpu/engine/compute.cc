@@ -150,6 +150,20 @@ Instant Compute::next() const {
   return kNever;
 }
 
+Instant Compute::earliest_run(const Group& group, Instant next_event) const {
+  switch (phase_) {
+    case Phase::kEmpty:
+      return Instant{INT64_MIN};
+    case Phase::kSwitching:
+      return phase_end_ + restore_;
+    case Phase::kRestoring:
+    case Phase::kRunning:
+      break;
+  }
+  if (resident_ != &group) return next_event + switch_ + restore_;
+  return phase_ == Phase::kRestoring ? phase_end_ : Instant{INT64_MIN};
+}
+
 void Compute::step(Instant t, std::vector<Kernel*>& done) {
   if (next() > t) return;
   ++events_;

@@ -81,7 +81,7 @@ Status Loop::serve(Node& node) {
   CORUN_TRY(watch(options_.listener.get(), kListenerKey));
   for (const Fd& stop : options_.stop_on) CORUN_TRY(watch(stop.get(), kStopKey));
   while (true) {
-    wait(node.next_event(), node.next_look(last_));
+    wait(node.next_result(), node.next_look(last_));
     if (!dispatch(node)) return {};
     work_through(node);
     last_ = std::max(last_, monotonic_now());
@@ -90,19 +90,18 @@ Status Loop::serve(Node& node) {
   }
 }
 
-/// Sleeps until a packet comes, or `due` or `look` has come; spins only before `due`.
+/// Waits until a packet comes, or `due` or `look` has come. It sleeps, and comes back a little
+/// before `due`, in time to work on what has piled up; called again then, it spins.
 void Loop::wait(std::optional<Instant> due, std::optional<Instant> look) {
   pollfd item{epoll_.get(), POLLIN, 0};
-  timespec limit{};
-  const timespec* timeout = nullptr;
-  if (due || look) {
+  if (!due || *due - monotonic_now() > kSpin) {
     constexpr Instant kNever{INT64_MAX};
     const Instant wake = std::min(due ? *due - kSpin : kNever, look.value_or(kNever));
-    const Nanos left = wake - monotonic_now();
-    if (left > Nanos(0)) limit = {left.count() / 1'000'000'000, left.count() % 1'000'000'000};
-    timeout = &limit;
+    const Nanos left = std::max(Nanos(0), wake - monotonic_now());
+    const timespec limit{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+    ppoll(&item, 1, wake == kNever ? nullptr : &limit, nullptr);
+    return;
   }
-  if (ppoll(&item, 1, timeout, nullptr) > 0 || !due) return;
   for (Instant now = monotonic_now(); now < *due; now = monotonic_now()) {
     if ((look && *look <= now) || poll(&item, 1, 0) > 0) return;
   }
