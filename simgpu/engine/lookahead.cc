@@ -95,7 +95,7 @@ Instant Device::State::earliest_result(const Stream& s, Instant next_event) cons
   if (graph != nullptr && (graph->nodes == nullptr || graph->nodes->empty())) return begin;
   const bool on_sms = graph != nullptr ? needs_sms((*graph->nodes)[s.node]) : needs_sms(work);
   const Instant runs =
-      on_sms ? compute.earliest_run(*s.context->group, next_event) : Instant{INT64_MIN};
+      on_sms ? compute.earliest_run(*s.context->group, begin, next_event) : Instant{INT64_MIN};
   if (s.phase == Stream::Phase::kArmed) begin = std::max(begin, runs);
   const Instant end = graph != nullptr ? earliest_end(*graph->nodes, s.node, begin)
                                        : begin + part_of_any(work, profile).least;
