@@ -91,6 +91,8 @@ class SilentReadiness {
   std::vector<std::optional<Instant>> memory_seen_;
 };
 
+/// Takes milliseconds of a processor, as all processes are looked through: not to be done while a
+/// workload is measured. Before a window, the workloads have the lead time for it.
 std::optional<CpuSample> cpu_of(const Tenant& tenant) {
   std::vector<int> pids = tenant.pids();
   auto sample = sample_cpu(pids, monotonic_now());
@@ -183,10 +185,10 @@ Passage run_together(TenantGroup& group, const Windows& windows, std::span<const
     result[i].begin = at;
     result[i].seconds = to_seconds(window);
   }
-  Wait wait = group.wait_until(at);
   std::vector<std::optional<CpuSample>> before;
   before.reserve(tenants.size());
   for (const Tenant& tenant : tenants) before.push_back(cpu_of(tenant));
+  Wait wait = group.wait_until(at);
   if (wait == Wait::kReached && window >= kLongWindow) {
     wait = group.wait_until(at + window / 2);
     if (wait == Wait::kReached) middle();
@@ -215,8 +217,8 @@ Passage run_in_turns(TenantGroup& group, const Windows& windows, std::span<const
     tenants[i].begin_window({.window = 1, .at = at, .seconds = to_seconds(turn), .seed = seeds[i]});
     result[i].begin = at;
     result[i].seconds = to_seconds(turn);
-    Wait wait = group.wait_until(at);
     auto before = cpu_of(tenants[i]);
+    Wait wait = group.wait_until(at);
     if (wait == Wait::kReached) wait = group.wait_until(at + turn);
     if (wait != Wait::kReached) return passage(wait);
     result[i].pressure = pressure_between(before, cpu_of(tenants[i]));

@@ -106,7 +106,8 @@ Status CellRun::set_up() {
 }
 
 Status CellRun::start_tenants(const std::filesystem::path& channel_dir) {
-  CpuPlan cpus = partition_cpus(site_.cpus, static_cast<int>(request_.tenants.size()));
+  CpuPlan cpus =
+      partition_cpus(site_.cpus, static_cast<int>(request_.tenants.size()), site_.largest_mix);
   // What the harness does must not take processor time from what it measures.
   CORUN_TRY(pin_this_process(cpus.harness));
   std::vector<Share> shares = shares_of(request_.tenants);

@@ -27,6 +27,7 @@ struct CellSite {
   GpuWatch* watch = nullptr;
   const InterruptGuard* interrupt = nullptr;  ///< may be null
   CpuBudget cpus;
+  int largest_mix = 1;  ///< workloads of the largest cell
   /// What makes a command see this node's GPU: put in front of the variables' values.
   std::map<std::string, std::string> node_prepend_env;
   Edits container;                    ///< the same for a container, besides

@@ -34,9 +34,7 @@ std::string processor() {
 
 // Who shares processors in the largest mix; "own processors each" when nobody does.
 std::string placement(const EnvRecord& env, const Matrix& matrix) {
-  int largest = 1;
-  for (const Mix& mix : matrix.options.mixes) largest = std::max(largest, mix.n());
-  CpuPlan plan = partition_cpus(env.cpus, largest);
+  CpuPlan plan = partition_cpus(env.cpus, matrix.largest_n());
   return plan.note.empty() ? "own processors each" : plan.note;
 }
 

@@ -105,6 +105,12 @@ std::vector<std::vector<size_t>> williams_design(size_t count) {
   return rows;
 }
 
+int Matrix::largest_n() const {
+  int largest = 1;
+  for (const Mix& mix : options.mixes) largest = std::max(largest, mix.n());
+  return largest;
+}
+
 Matrix make_matrix(MatrixOptions options) {
   CORUN_CHECK(!options.modes.empty() && !options.mixes.empty() && options.reps >= 1,
               "a matrix without cells");

@@ -70,6 +70,8 @@ struct Matrix {
 
   const Mix& mix_of(const PlannedCell& cell) const { return options.mixes.at(cell.mix); }
   int n_of(const PlannedCell& cell) const { return cell.solo ? 1 : mix_of(cell).n(); }
+  /// Workloads of the largest mix.
+  int largest_n() const;
 };
 
 /// Preconditions: modes and mixes are not empty and without repetitions, reps >= 1.

@@ -185,6 +185,7 @@ uint64_t tenant_seed(uint64_t run_seed, const std::string& identity, int instanc
 Result<RunSummary> run_cells(const RunOptions& options, CellSite& site,
                              const std::map<std::string, modes::Mode*>& modes,
                              ResultsWriter& writer, Progress& progress) {
+  site.largest_mix = options.matrix.largest_n();
   return Runner(options, site, modes, writer, progress).run();
 }
 

@@ -152,7 +152,7 @@ Result<CpuBudget> available_cpus() {
   return cpu_budget(allowed, "/");
 }
 
-CpuPlan partition_cpus(const CpuBudget& budget, int tenants) {
+CpuPlan partition_cpus(const CpuBudget& budget, int tenants, int largest) {
   CORUN_CHECK(tenants >= 1 && !budget.cores.empty(), "nobody, or nothing, to partition");
   int usable = budget.cpu_count();
   if (budget.quota) usable = std::clamp(static_cast<int>(*budget.quota), 1, usable);
@@ -167,7 +167,8 @@ CpuPlan partition_cpus(const CpuBudget& budget, int tenants) {
     unit_count = usable;
   }
   const int each = (unit_count - 1) / tenants;
-  if (each < 1) return shared_plan(budget, tenants, usable);
+  const bool largest_fits = std::max(tenants, largest) <= usable - 1;
+  if (each < 1 || !largest_fits) return shared_plan(budget, tenants, usable);
   CpuPlan plan;
   plan.pinned = true;
   plan.tenants.resize(static_cast<size_t>(tenants));

@@ -42,8 +42,10 @@ struct CpuPlan {
 
 /// Equal, disjoint parts for `tenants` workloads and one part for the harness where there are
 /// enough processors: whole cores if possible, else single CPUs. With fewer, tenants share all but
-/// the harness's CPU (4 CPUs and more) or everything, and the note says so.
-CpuPlan partition_cpus(const CpuBudget& budget, int tenants);
+/// the harness's CPU (4 CPUs and more) or everything, and the note says so. Where `largest`, of
+/// which these are compared with a part, have to share, fewer do too: a workload that was given its
+/// place waits in another way (tenant::gpu_wait_flag), and must not do so alone only.
+CpuPlan partition_cpus(const CpuBudget& budget, int tenants, int largest = 1);
 
 /// Pins all threads of this process that exist now. Errors: failed.
 Status pin_this_process(std::span<const int> cpus);

@@ -128,6 +128,9 @@ void JoinServer::join(uint64_t id, Connection& connection, std::span<const std::
     refuse(connection, wire::JoinStatus::kFull, "its user has too many sessions");
     return close(id, "");
   }
+  // Before the reply: behind it the process may end, and nothing of it is left to open.
+  Fd process(peer.pid > 0 ? static_cast<int>(syscall(SYS_pidfd_open, peer.pid, 0)) : -1);
+  if (!process && peer.pid > 0 && errno == ESRCH) return close(id, "");
   const Instant now = monotonic_now();
   auto welcome = sharing_.join(peer, parsed.ask, peer.user == user_, now);
   if (!welcome) {
@@ -141,14 +144,13 @@ void JoinServer::join(uint64_t id, Connection& connection, std::span<const std::
   if (!send_reply(connection.fd.get(), reply, welcome->descriptors)) {
     return close(id, "it did not take the reply");
   }
-  watch_process(id, connection, parsed.ask);
+  watch_process(id, connection, std::move(process), parsed.ask);
 }
 
 /// A forked child keeps the connection open: the process's own end is told by its pidfd. Without
 /// one (a PID that is not seen here, or was recycled) the connection's end has to do.
-void JoinServer::watch_process(uint64_t id, Connection& connection, const JoinAsk& ask) {
-  if (connection.peer.pid <= 0) return;
-  Fd process(static_cast<int>(syscall(SYS_pidfd_open, connection.peer.pid, 0)));
+void JoinServer::watch_process(uint64_t id, Connection& connection, Fd process,
+                               const JoinAsk& ask) {
   if (!process) return;
   const auto identity = identify(connection.peer.pid);
   if (ask.process_start != 0 && identity && identity->start_ticks != ask.process_start) return;

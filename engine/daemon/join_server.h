@@ -45,7 +45,7 @@ class JoinServer {
   void accept(Fd fd, const Peer& peer);
   void read(uint64_t id);
   void join(uint64_t id, Connection& connection, std::span<const std::byte> packet);
-  void watch_process(uint64_t id, Connection& connection, const JoinAsk& ask);
+  void watch_process(uint64_t id, Connection& connection, Fd process, const JoinAsk& ask);
   void refuse(Connection& connection, wire::JoinStatus status, const std::string& why);
   void close(uint64_t id, const std::string& why);
   bool evict(uid_t user);

@@ -150,6 +150,21 @@ Instant Compute::next() const {
   return kNever;
 }
 
+Instant Compute::earliest_run(const Group& group, Instant work_at, Instant next_event) const {
+  if (resident_ == &group) return phase_ == Phase::kRestoring ? phase_end_ : Instant{INT64_MIN};
+  const Instant wanted = group.has_work() ? Instant{INT64_MIN} : work_at;
+  switch (phase_) {
+    case Phase::kEmpty:
+      return wanted;
+    case Phase::kSwitching:
+      return std::max(wanted, phase_end_) + restore_;
+    case Phase::kRestoring:
+    case Phase::kRunning:
+      break;
+  }
+  return std::max(wanted, next_event) + switch_ + restore_;
+}
+
 void Compute::step(Instant t, std::vector<Kernel*>& done) {
   if (next() > t) return;
   ++events_;

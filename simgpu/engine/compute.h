@@ -133,6 +133,9 @@ class Compute {
 
   /// The next moment at which step() has something to do.
   Instant next() const;
+  /// Before this the group's blocks do not run. `next_event` is when anything changes next; a group
+  /// without work gets some at `work_at`.
+  Instant earliest_run(const Group& group, Instant work_at, Instant next_event) const;
   /// Does what is due at `t` and appends kernels that are done.
   void step(Instant t, std::vector<Kernel*>& done);
   /// Places blocks and decides about slices, after all changes at `t`.

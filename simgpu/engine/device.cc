@@ -290,6 +290,13 @@ std::optional<Instant> Device::next_event() const {
   return next;
 }
 
+std::optional<Instant> Device::next_result() const {
+  if (!state_->completions.empty()) return state_->latest;
+  const Instant next = state_->next_result();
+  if (next == kNever) return std::nullopt;
+  return next;
+}
+
 Telemetry Device::telemetry(Instant now) {
   State& s = *state_;
   const Instant t = s.run_until(now);

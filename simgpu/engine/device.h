@@ -117,6 +117,10 @@ class Device {
   void advance(Instant now, std::vector<Completion>& out);
   /// When advance() has something to do next, if nothing is submitted until then.
   std::optional<Instant> next_event() const;
+  /// No completion comes, and no word is written or first looked at, before this, if nothing is
+  /// submitted until then: between two calls of advance() an owner that acts in real time may sleep
+  /// so long. It can be too early, never too late; never before next_event().
+  std::optional<Instant> next_result() const;
 
   // --- memory ---
   /// Errors (failed): the device's memory, or the client's limit, is exhausted.

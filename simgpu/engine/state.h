@@ -65,6 +65,7 @@ struct Stream {
   uint64_t done = 0;      // operations done so far
   uint64_t last = 0;      // place of the latest operation
   Instant armed_at;
+  Instant part_began;  // of what is running
   Instant blocked_at;
   uint64_t renewals = 0;  // of a kernel that polls a word: the word behind it, as last seen
   Instant started;        // of the front operation
@@ -81,6 +82,11 @@ struct Alarm {
     return std::tie(at, order) > std::tie(other.at, other.order);
   }
 };
+
+bool needs_sms(const GraphNode& node);
+bool needs_sms(const Work& work);
+/// When a graph's node begins if the one before it is done at `t`.
+Instant begin_time(const GraphNode& node, Instant t, const Profile& profile);
 
 struct Allocation {
   Context* context = nullptr;
@@ -100,6 +106,14 @@ struct Device::State {
   void end_changes(Instant t);
   /// Ends the utilisation periods until `t`.
   void end_periods(Instant t);
+
+  // --- the next result (lookahead.cc) ---
+  Instant next_result() const;
+  /// No later than the stream's next result; `next_event` is next().
+  Instant earliest_result(const Stream& s, Instant next_event) const;
+  /// The end of a graph whose node `node` begins no earlier than `begin`, or the first moment
+  /// before that which its owner must see.
+  Instant earliest_end(const std::vector<GraphNode>& nodes, uint32_t node, Instant begin) const;
 
   // --- operations (streams.cc) ---
   Stream* find(StreamId id) const;

@@ -5,7 +5,6 @@
 #include "simgpu/engine/state.h"
 
 namespace corun::simgpu {
-namespace {
 
 bool needs_sms(const GraphNode& node) {
   return std::holds_alternative<KernelWork>(node) || std::holds_alternative<DeviceMemoryWork>(node);
@@ -17,6 +16,8 @@ bool needs_sms(const Work& work) {
   }
   return std::holds_alternative<KernelWork>(work) || std::holds_alternative<DeviceMemoryWork>(work);
 }
+
+namespace {
 
 template <typename Any>
 bool is_word(const Any& work) {
@@ -37,13 +38,13 @@ Instant begin_time(const Work& work, Instant visible, Instant t, const Profile& 
   return std::max(visible, needs_sms(work) ? t + profile.kernel_gap : t);
 }
 
+}  // namespace
+
 Instant begin_time(const GraphNode& node, Instant t, const Profile& profile) {
   if (std::holds_alternative<CopyWork>(node)) return t + profile.copy_latency;
   if (is_word(node)) return t + profile.word_latency;
   return needs_sms(node) ? t + profile.kernel_gap : t;
 }
-
-}  // namespace
 
 bool passes(uint64_t word, uint64_t value, WordTest test, bool wide) {
   switch (test) {
@@ -167,7 +168,7 @@ uint64_t Device::State::blocks_in_pack(const KernelWork& work, int64_t per_sm) c
   return static_cast<uint64_t>((kShortNs + ns - 1) / ns);
 }
 
-bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant) {
+bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant t) {
   const int64_t per_sm = std::clamp<int64_t>(work.blocks_per_sm, 1, profile.max_blocks_per_sm);
   const uint64_t pack = blocks_in_pack(work, per_sm);
   const uint64_t blocks = std::max<uint64_t>(work.blocks / pack + (work.blocks % pack != 0), 1);
@@ -186,6 +187,7 @@ bool Device::State::begin_part(Stream& s, const KernelWork& work, Instant) {
   kernel.bytes_per_block = static_cast<double>(work.dram_bytes) / static_cast<double>(blocks);
   kernel.illegal_address = work.illegal_address;
   s.phase = Stream::Phase::kRunning;
+  s.part_began = t;
   compute.launch(*s.context->group, kernel);
   stop_hold(s);
   return false;
@@ -209,6 +211,7 @@ bool Device::State::begin_part(Stream& s, const DeviceMemoryWork& work, Instant 
 
 bool Device::State::begin_part(Stream& s, const CopyWork& work, Instant t) {
   s.phase = Stream::Phase::kRunning;
+  s.part_began = t;
   CopyEngine& engine = work.direction == CopyDirection::kHostToDevice ? h2d : d2h;
   engine.add(s.context->id, s.id, work.bytes, t);
   return false;

@@ -81,8 +81,8 @@ Status Loop::serve(Node& node) {
   CORUN_TRY(watch(options_.listener.get(), kListenerKey));
   for (const Fd& stop : options_.stop_on) CORUN_TRY(watch(stop.get(), kStopKey));
   while (true) {
-    wait(node.next_event(), node.next_look(last_));
-    if (!dispatch(node)) return {};
+    const size_t count = wait(node.next_result(), node.next_look(last_));
+    if (!dispatch(node, count)) return {};
     work_through(node);
     last_ = std::max(last_, monotonic_now());
     node.advance(last_);
@@ -90,30 +90,38 @@ Status Loop::serve(Node& node) {
   }
 }
 
-/// Sleeps until a packet comes, or `due` or `look` has come; spins only before `due`.
-void Loop::wait(std::optional<Instant> due, std::optional<Instant> look) {
-  pollfd item{epoll_.get(), POLLIN, 0};
-  timespec limit{};
-  const timespec* timeout = nullptr;
-  if (due || look) {
-    constexpr Instant kNever{INT64_MAX};
-    const Instant wake = std::min(due ? *due - kSpin : kNever, look.value_or(kNever));
-    const Nanos left = wake - monotonic_now();
-    if (left > Nanos(0)) limit = {left.count() / 1'000'000'000, left.count() % 1'000'000'000};
-    timeout = &limit;
-  }
-  if (ppoll(&item, 1, timeout, nullptr) > 0 || !due) return;
-  for (Instant now = monotonic_now(); now < *due; now = monotonic_now()) {
-    if ((look && *look <= now) || poll(&item, 1, 0) > 0) return;
+size_t Loop::look_for_events() {
+  const int count = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), 0);
+  return static_cast<size_t>(std::max(count, 0));
+}
+
+/// Looks until a packet comes, or it is `end`.
+size_t Loop::spin(Instant end) {
+  while (true) {
+    const size_t count = look_for_events();
+    if (count > 0 || monotonic_now() >= end) return count;
   }
 }
 
-/// Takes in what has come. False: a stop descriptor fired.
-bool Loop::dispatch(Node& node) {
-  std::array<epoll_event, 64> events;
-  const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
-  for (int i = 0; i < count; ++i) {
-    const uint64_t key = events[static_cast<size_t>(i)].data.u64;
+/// Waits until a packet comes, or `due` or `look` has come; also comes back once a little before
+/// `due`, in time to work on events that have piled up. Returns how many of events_ there are.
+size_t Loop::wait(std::optional<Instant> due, std::optional<Instant> look) {
+  constexpr Instant kNever{INT64_MAX};
+  const Instant end = std::min(due.value_or(kNever), look.value_or(kNever));
+  const Instant now = monotonic_now();
+  if (due && *due - now <= kSpin) return spin(end);
+  const Instant wake = std::min(due ? *due - kSpin : kNever, look.value_or(kNever));
+  const Nanos left = std::max(Nanos(0), wake - now);
+  const timespec limit{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+  pollfd item{epoll_.get(), POLLIN, 0};
+  const int ready = ppoll(&item, 1, wake == kNever ? nullptr : &limit, nullptr);
+  return ready > 0 ? look_for_events() : 0;
+}
+
+/// Takes in what the first `count` of events_ tell of. False: a stop descriptor fired.
+bool Loop::dispatch(Node& node, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t key = events_[i].data.u64;
     if (key == kStopKey) return false;
     if (key == kListenerKey) {
       accept_clients(node);
@@ -179,8 +187,10 @@ void Loop::read_client(Node& node, uint64_t key) {
 void Loop::work_through(Node& node) {
   const Instant now = std::max(last_, monotonic_now());
   for (Incoming& one : incoming_) one.stamp_ns = std::clamp(one.stamp_ns, last_.ns, now.ns);
-  std::stable_sort(incoming_.begin(), incoming_.end(),
-                   [](const Incoming& a, const Incoming& b) { return a.stamp_ns < b.stamp_ns; });
+  const auto earlier = [](const Incoming& a, const Incoming& b) { return a.stamp_ns < b.stamp_ns; };
+  if (!std::is_sorted(incoming_.begin(), incoming_.end(), earlier)) {
+    std::stable_sort(incoming_.begin(), incoming_.end(), earlier);
+  }
   for (Incoming& one : incoming_) {
     Session* session = node.find(one.slot, one.serial);
     if (session == nullptr) continue;

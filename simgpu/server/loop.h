@@ -1,6 +1,9 @@
 // The server's event loop: the one place of the simulated node that knows wall time.
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <array>
 #include <string>
 #include <vector>
 
@@ -36,8 +39,10 @@ class Loop final : public Outbox {
   struct Received;
 
   Status watch(int fd, uint64_t key);
-  void wait(std::optional<Instant> due, std::optional<Instant> look);
-  bool dispatch(Node& node);
+  size_t wait(std::optional<Instant> due, std::optional<Instant> look);
+  size_t look_for_events();
+  size_t spin(Instant end);
+  bool dispatch(Node& node, size_t count);
   void accept_clients(Node& node);
   void read_client(Node& node, uint64_t key);
   void work_through(Node& node);
@@ -45,6 +50,7 @@ class Loop final : public Outbox {
 
   LoopOptions options_;
   Fd epoll_;
+  std::array<epoll_event, 64> events_{};
   std::vector<Incoming> incoming_;
   std::vector<std::byte> buffer_;
   std::vector<uint64_t> gone_;  ///< keys of connections that ended, closed after their last packets

@@ -299,10 +299,10 @@ void Node::advance(Instant now) {
   dirty_rings_.clear();
 }
 
-std::optional<Instant> Node::next_event() const {
+std::optional<Instant> Node::next_result() const {
   std::optional<Instant> earliest;
   for (const Device& device : devices_) {
-    const std::optional<Instant> next = device.next_event();
+    const std::optional<Instant> next = device.next_result();
     if (next && (!earliest || *next < *earliest)) earliest = next;
   }
   for (const CheckpointCall& step : steps_) {

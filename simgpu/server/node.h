@@ -43,7 +43,8 @@ class Node final : private Words {
   Status handle(Session& session, const wire::Packet& packet, Instant now);
   /// Lets the GPUs run until `now` and puts what completed into the clients' rings.
   void advance(Instant now);
-  std::optional<Instant> next_event() const;
+  /// Nothing happens before this that a client could notice; advance() then.
+  std::optional<Instant> next_result() const;
   /// When to look again at the words of memory that streams wait for: nothing tells of a change.
   /// `now` is when they were looked at last.
   std::optional<Instant> next_look(Instant now) const;

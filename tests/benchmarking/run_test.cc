@@ -69,6 +69,7 @@ TEST_F(Run, AllCellsAreWrittenWithProgressAgainstBothBrackets) {
   ASSERT_TRUE(summary) << summary.error().text();
   EXPECT_EQ(summary->cells, 6U);
   EXPECT_EQ(summary->void_cells, 0U) << printed_;
+  EXPECT_EQ(fake_.site.largest_mix, 2) << "solo runs have the processors of the mix's tenants";
   auto results = load_results(folder());
   ASSERT_TRUE(results) << results.error().text();
   ASSERT_EQ(results->cells.size(), 6U);

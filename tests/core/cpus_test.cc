@@ -76,6 +76,15 @@ TEST(PartitionCpus, TooFewCpusAreSharedAndTheNoteSaysSo) {
   EXPECT_FALSE(partition_cpus(single_cores(64, 2.0), 4).pinned) << "the quota counts, not the sum";
 }
 
+TEST(PartitionCpus, NobodyIsPinnedAloneWhoSharesInTheLargestCell) {
+  EXPECT_TRUE(partition_cpus(single_cores(2), 1).pinned);
+  const CpuPlan alone = partition_cpus(single_cores(2), 1, 2);
+  EXPECT_FALSE(alone.pinned);
+  EXPECT_THAT(alone.tenants[0], ElementsAre(0, 1));
+  EXPECT_TRUE(partition_cpus(single_cores(5), 1, 4).pinned);
+  EXPECT_FALSE(partition_cpus(single_cores(4), 1, 4).pinned);
+}
+
 class CpuBudgetTest : public testing::Test {
  protected:
   void file(const std::string& path, const std::string& content) {

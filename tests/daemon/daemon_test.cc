@@ -71,6 +71,20 @@ TEST_F(DaemonTest, AForkedChildDoesNotKeepTheSessionOfItsDeadParent) {
   EXPECT_TRUE(eventually([&] { return sessions_of("a") == 0; }));
 }
 
+TEST_F(DaemonTest, AProcessThatEndedBeforeItsReplyHasNoSession) {
+  start();
+  const pid_t daemon = daemon_->process->pid();
+  kill(daemon, SIGSTOP);
+  ProcessOptions options;
+  options.argv = {CORUN_BINARY_DIR "/tests/fake_shim", files_.shim_socket().string(), "a", "normal",
+                  "vanish"};
+  Child child(options);
+  EXPECT_TRUE(child.process->wait(kPatience));
+  kill(daemon, SIGCONT);
+  EXPECT_TRUE(eventually([&] { return child.process->pids().empty(); }));
+  EXPECT_EQ(sessions_of("a"), 0U);
+}
+
 TEST_F(DaemonTest, AGateThatIsHeldTooLongIsOpenedWhileItsHolderLives) {
   start();
   FakeShim effort = join("be", WorkloadClass::kBestEffort);

@@ -26,6 +26,8 @@ struct Program {
   std::vector<Call> calls;
 };
 
+constexpr Instant kEndOfTime{INT64_MAX};
+
 Instant in_first_20ms(std::mt19937_64& random) {
   return at_us(std::uniform_real_distribution<double>(0, 20'000)(random));
 }
@@ -39,6 +41,19 @@ KernelWork random_kernel(std::mt19937_64& random) {
   return kernel;
 }
 
+GraphNode random_node(std::mt19937_64& random) {
+  switch (random() % 8) {
+    case 0:
+      return CopyWork{CopyDirection::kDeviceToHost, random() % 1'000'000};
+    case 1:
+      return DeviceMemoryWork{random() % 5'000'000};
+    case 2:
+      return MarkWork{};
+    default:
+      return random_kernel(random);
+  }
+}
+
 Work random_work(std::mt19937_64& random) {
   switch (random() % 6) {
     case 0:
@@ -49,7 +64,7 @@ Work random_work(std::mt19937_64& random) {
       return DeviceMemoryWork{random() % 50'000'000};
     case 2: {
       auto nodes = std::make_shared<std::vector<GraphNode>>();
-      for (uint64_t n = random() % 6; n > 0; --n) nodes->push_back(random_kernel(random));
+      for (uint64_t n = random() % 6; n > 0; --n) nodes->push_back(random_node(random));
       return GraphWork{nodes};
     }
     default:
@@ -103,11 +118,26 @@ struct Outcome {
   std::vector<Nanos> group_times;
   Telemetry telemetry;
   size_t submitted = 0;
-  size_t killed_lane_ops = 0;
+  size_t naps = 0;
+  Nanos latest{0};  ///< how late the latest result was seen
 };
 
+/// What an owner does who sleeps until the next result.
+void nap_until(Device& device, Instant to, Instant& now, Outcome& result) {
+  for (auto due = device.next_result(); due && *due < to; due = device.next_result()) {
+    const size_t before = result.log.size();
+    now = std::max(now, *due);
+    device.advance(now, result.log);
+    ++result.naps;
+    for (size_t i = before; i < result.log.size(); ++i) {
+      result.latest = std::max(result.latest, now - result.log[i].at);
+    }
+  }
+}
+
 /// Runs the program; between two calls time goes on in steps of up to `step` (0: only at calls).
-Outcome run(const Program& program, Nanos step, bool watch = false) {
+/// With `naps`, it goes on as it does for an owner who sleeps until the next result.
+Outcome run(const Program& program, Nanos step, bool watch = false, bool naps = false) {
   Device device(program.profile, {});
   Outcome result;
   std::vector<Lane> lanes;
@@ -119,6 +149,7 @@ Outcome run(const Program& program, Nanos step, bool watch = false) {
   std::vector<bool> killed(program.lanes);
   Instant now;
   const auto go_to = [&](Instant to) {
+    if (naps) nap_until(device, to, now, result);
     for (; step > Nanos(0) && now + step < to; now = now + step) {
       device.advance(now + step, result.log);
       if (watch) device.telemetry(now + step);
@@ -141,6 +172,7 @@ Outcome run(const Program& program, Nanos step, bool watch = false) {
       ops[i] = device.submit(lane.stream, call.work, i, now);
     }
   }
+  if (naps) nap_until(device, kEndOfTime, now, result);
   while (device.next_event()) {
     const Instant next = std::max(now, *device.next_event());
     go_to(next);
@@ -220,6 +252,17 @@ TEST_P(RandomPrograms, StepsOfTimeChangeNothing) {
     EXPECT_EQ(whole.telemetry.sm_seconds, stepped.telemetry.sm_seconds);
     EXPECT_EQ(whole.telemetry.temperature_c, stepped.telemetry.temperature_c);
     EXPECT_EQ(whole.time.switching, stepped.time.switching);
+  }
+}
+
+TEST_P(RandomPrograms, NoResultComesBeforeItsOwnerWakes) {
+  const Outcome whole = run(program, Nanos(0));
+  const Outcome slept = run(program, Nanos(0), false, true);
+  EXPECT_GT(slept.naps, 0U);
+  EXPECT_EQ(slept.latest, Nanos(0));
+  ASSERT_EQ(whole.log.size(), slept.log.size());
+  for (size_t i = 0; i < whole.log.size(); ++i) {
+    ASSERT_TRUE(same(whole.log[i], slept.log[i])) << "completion " << i;
   }
 }
 

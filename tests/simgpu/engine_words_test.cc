@@ -57,6 +57,21 @@ TEST_F(WordsOfADevice, APollingKernelEndsWhenTheWordIsThere) {
   ASSERT_EQ(run(at_us(300)).size(), 1u);
 }
 
+TEST_F(WordsOfADevice, TheOwnerIsAwakeForWordsInsideAGraph) {
+  const Lane lane = add_lane(device);
+  const auto nodes = std::make_shared<std::vector<GraphNode>>(3, full_kernel(100));
+  nodes->insert(nodes->begin() + 1, WordWriteWork{{1, kGate, false}, 7});
+  nodes->insert(nodes->begin() + 3, wait_open());
+  device.submit(lane.stream, GraphWork{nodes}, 1, {});
+  Instant now;
+  while (memory.words[kGate] != 7) run(now = device.next_result().value());
+  EXPECT_LT(now, at_us(150));
+  EXPECT_EQ(device.word_wait_since(), std::nullopt);
+  while (!device.word_wait_since()) run(now = device.next_result().value());
+  EXPECT_EQ(device.word_wait_since(), now);
+  EXPECT_EQ(device.next_result(), std::nullopt);  // until the word is looked at
+}
+
 TEST_F(WordsOfADevice, APollingKernelEndsByItselfAtItsLimit) {
   memory.words[kGate] = 4;
   memory.words[kGate + 4] = 0;

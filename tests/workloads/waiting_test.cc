@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "core/abi/cuda.h"
 
 namespace corun::tenant {
@@ -41,6 +43,14 @@ TEST(Waiter, NeverComesBackEarly) {
 TEST(Waiter, APastMomentTakesNoTime) {
   const Instant before = monotonic_now();
   EXPECT_GE(Waiter(true).until(Instant{0}), before);
+}
+
+TEST(Waiting, AsksForTheShortestSliceWhereTheKernelHasSlices) {
+  std::thread([] {
+    if (!slice_of_this_thread()) GTEST_SKIP() << "slices of threads came with Linux 6.12";
+    ask_to_run_soon();
+    EXPECT_EQ(slice_of_this_thread(), kShortestSlice);
+  }).join();
 }
 
 TEST(Waiting, OnlyAMachineWithManyProcessorsSpendsThemOnWaiting) {

@@ -1,6 +1,8 @@
 // How a workload waits without taking processor time that other workloads need.
 #pragma once
 
+#include <optional>
+
 #include "core/clock.h"
 #include "core/result.h"
 
@@ -27,12 +29,20 @@ unsigned gpu_wait_flag(WaitChoice choice, const Processors& processors);
 /// added to each timed wait. See prctl(2), PR_SET_TIMERSLACK.
 void use_finest_timers();
 
+/// Asks the kernel to let this thread run soon after it wakes, also where others compute: by the
+/// shortest slice there is. For threads that keep moments, not for those that work. Linux 6.12 and
+/// later take notice of it (sched_setattr(2), sched_runtime of a normal thread); no rights needed.
+void ask_to_run_soon();
+inline constexpr Nanos kShortestSlice = std::chrono::microseconds(100);  ///< the kernel's bound
+/// Nothing where the kernel has no slices of single threads, or this is no normal thread.
+std::optional<Nanos> slice_of_this_thread();
+
 /// Waits until a moment: asleep, and awake for the last part when `spin` is set. Waking an idle
 /// processor takes long on virtual machines: with 80 us awake, one request in a hundred was sent
 /// 63 to 130 us late on a 16-processor one. Few processors are not spent on waiting.
 class Waiter {
  public:
-  /// To be made on the thread that waits (use_finest_timers).
+  /// To be made on the thread that waits (use_finest_timers, ask_to_run_soon).
   explicit Waiter(bool spin);
   /// Returns the time at which it came back, never before `due`.
   Instant until(Instant due) const;

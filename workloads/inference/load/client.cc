@@ -146,6 +146,7 @@ void LoadClient::settle(Instant give_up) {
 
 void LoadClient::read_loop() {
   tenant::use_finest_timers();
+  tenant::ask_to_run_soon();
   std::array<epoll_event, 64> events;
   while (true) {
     const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
