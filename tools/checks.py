@@ -8,7 +8,7 @@
 
 Every step writes build/checks/STEP.json. A step that `may_skip` says with exit code 3 that it
 cannot run here, which counts as skipped; in every other step it is a failure. Budgets are for two
-idle cores without a compiler cache; `test` stays below 10 minutes, all of CI below 40. A step over
+idle cores without a compiler cache; `test` stays below 15 minutes, all of CI below 40. A step over
 its budget is told; one that takes twice its budget is stopped and fails. CORUN_CHECKS_SLOWER=3
 triples the budgets.
 """
