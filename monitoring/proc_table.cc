@@ -67,10 +67,7 @@ const ProcessFacts* ProcTable::find(int pid) {
   const auto known = known_.find(pid);
   const auto stat =
       containers::parse_proc_stat(read_file(proc_ / std::to_string(pid) / "stat").value_or(""));
-  if (!stat) {
-    if (known != known_.end()) known_.erase(known);
-    return nullptr;
-  }
+  if (!stat) return known != known_.end() ? &known->second : nullptr;
   if (known != known_.end() && known->second.start_ticks == stat->start_ticks) {
     return &known->second;
   }

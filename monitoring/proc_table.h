@@ -29,7 +29,8 @@ class ProcTable {
   ProcTable(std::filesystem::path proc, bool trust_pids);
 
   /// Facts of a process, or null when there is none here. A PID that was given to another process
-  /// since the last call is read again. The pointer is good until the next call of keep_only().
+  /// since the last call is read again; one that has ended is told until keep_only() forgets it, as
+  /// the driver's list, which is older, still has it. The pointer is good until then.
   const ProcessFacts* find(int pid);
   /// Forgets all others.
   void keep_only(const std::set<int>& pids);

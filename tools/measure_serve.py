@@ -2,14 +2,19 @@
 """What corun serve costs on a simulated node: docs/monitoring.md has the figures.
 
   tools/measure_serve.py [--build DIR] [--gpus 8] [--processes 200] [--viewers 100] [--seconds 10]
+  tools/measure_serve.py --starts-a-minute 10000
 
 Starts a node, processes that hold a context each, and corun serve at 10 Hz; prints processor time
-alone and with viewers, and how long /metrics takes.
+alone and with viewers, and how long /metrics takes. With --starts-a-minute instead: how many of so
+many processes, which hold a context for two looks at the driver's list each, it saw under their own
+names.
 """
 
 import argparse
+import contextlib
 import ctypes
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -17,6 +22,7 @@ import selectors
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -63,6 +69,55 @@ def start_processes(library, gpus, count):
     if b"!" in marks:
         sys.exit("measure_serve: error: a process got no context")
     return pids
+
+
+def hold_for_a_while(library, device, number, ready):
+    """A child's whole life: a context for two looks (of 1 s) and a little, under a name of its
+    own."""
+    ctypes.CDLL(None).prctl(15, b"c%d" % number)  # PR_SET_NAME
+    cuda = ctypes.CDLL(library)
+    context = ctypes.c_void_p()
+    if cuda.cuInit(0) or cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), device):
+        os._exit(1)
+    os.write(ready, struct.pack("i", number))
+    time.sleep(2.2)
+    os._exit(0)
+
+
+def churn(library, serve, port, arguments):
+    """Prints how many short-lived processes were seen, and whether under their own names."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    numbers, held, seen, wrong, failed = {}, set(), set(), 0, 0
+    begin, before = time.monotonic(), cpu_seconds(serve.pid)
+    look = begin
+    while (now := time.monotonic() - begin) < arguments.seconds + 4:
+        while now < arguments.seconds and len(numbers) < now * arguments.starts_a_minute / 60:
+            number = len(numbers)
+            pid = os.fork()
+            if pid == 0:
+                hold_for_a_while(library, number % arguments.gpus, number, write)
+            numbers[pid] = number
+        with contextlib.suppress(BlockingIOError):
+            held.update(one[0] for one in struct.iter_unpack("i", os.read(read, 65536)))
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                failed += ended[1] != 0
+        if time.monotonic() >= look:
+            look += 0.25
+            for gpu in json.loads(get(port, "/api/v1/snapshot")[1]).get("gpus", []):
+                for process in gpu["processes"]:
+                    number = numbers.get(process["pid"])
+                    if process["name"] == f"c{number}":
+                        seen.add(number)
+                    elif process["name"]:  # else it was gone before anybody could look
+                        wrong += 1
+        time.sleep(0.005)
+    took = time.monotonic() - begin
+    print(f"{len(numbers) / arguments.seconds * 60:.0f} starts a minute for {arguments.seconds:g} "
+          f"s: {len(held)} held a context for 2.2 s ({failed} got none), {len(held & seen)} of "
+          f"them were seen, {wrong} times under another name; "
+          f"{100 * (cpu_seconds(serve.pid) - before) / took:.1f} % of a processor")
 
 
 def start_serve(build, env):
@@ -142,6 +197,7 @@ def main():
     parser.add_argument("--processes", type=int, default=200)
     parser.add_argument("--viewers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--starts-a-minute", type=float, default=0, metavar="N")
     arguments = parser.parse_args()
     children = []
     with tempfile.TemporaryDirectory(prefix="corun-measure-") as folder:
@@ -152,11 +208,15 @@ def main():
         while not (pathlib.Path(folder) / "ready").exists() and node.poll() is None:
             time.sleep(0.02)
         try:
-            children = start_processes(str(arguments.build / "simgpu" / "libcuda.so.1"),
-                                       arguments.gpus, arguments.processes)
+            library = str(arguments.build / "simgpu" / "libcuda.so.1")
+            if not arguments.starts_a_minute:
+                children = start_processes(library, arguments.gpus, arguments.processes)
             serve, port = start_serve(arguments.build, dict(os.environ))
             try:
-                measure(serve, port, arguments)
+                if arguments.starts_a_minute:
+                    churn(library, serve, port, arguments)
+                else:
+                    measure(serve, port, arguments)
             finally:
                 serve.send_signal(signal.SIGINT)
                 serve.wait()

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <fstream>
+#include <map>
+#include <set>
+
 #include "core/files.h"
 
 namespace corun::monitoring {
@@ -13,16 +18,18 @@ const std::string kKept(64, 'a');
 class FakeProc {
  public:
   FakeProc() : folder_(TemporaryFolder::create("corun-proc-").value()) {}
-  void add(int pid, int parent, const std::string& command, const std::string& cgroup = "0::/\n") {
+  void add(int pid, int parent, const std::string& command, const std::string& cgroup = "0::/\n",
+           uint64_t start_ticks = 7) {
     const auto folder = folder_.path() / std::to_string(pid);
     std::filesystem::create_directories(folder);
     std::string stat = std::to_string(pid) + " (name) S " + std::to_string(parent);
-    for (int field = 5; field <= 22; ++field) stat += " 7";
-    EXPECT_TRUE(write_file_atomically(folder / "stat", stat));
-    EXPECT_TRUE(write_file_atomically(folder / "cmdline", command));
-    EXPECT_TRUE(write_file_atomically(folder / "cgroup", cgroup));
-    EXPECT_TRUE(write_file_atomically(folder / "status", "Name:\tname\nUid:\t0\t0\t0\t0\n"));
+    for (int field = 5; field < 22; ++field) stat += " 7";
+    std::ofstream(folder / "stat") << stat << ' ' << start_ticks;
+    std::ofstream(folder / "cmdline") << command;
+    std::ofstream(folder / "cgroup") << cgroup;
+    std::ofstream(folder / "status") << "Name:\tname\nUid:\t0\t0\t0\t0\n";
   }
+  void remove(int pid) { std::filesystem::remove_all(folder_.path() / std::to_string(pid)); }
   ProcTable table() const { return ProcTable(folder_.path(), true); }
 
  private:
@@ -61,6 +68,75 @@ TEST(ProcTable, AncestorsThatAreGoneOrGoRoundTellNothing) {
   proc.add(31, 30, "python3");
   EXPECT_EQ(container_id(proc.table(), 20), "");
   EXPECT_EQ(container_id(proc.table(), 30), "");
+}
+
+TEST(ProcTable, AProcessThatEndedIsToldUntilItIsForgotten) {
+  FakeProc proc;
+  proc.add(10, 1, "python3");
+  ProcTable table = proc.table();
+  ASSERT_NE(table.find(10), nullptr);
+  proc.remove(10);
+  ASSERT_NE(table.find(10), nullptr);
+  EXPECT_EQ(table.find(10)->command, "python3");
+  table.keep_only({});
+  EXPECT_EQ(table.find(10), nullptr);
+}
+
+/// Processes of a node that starts and ends many, each in a container of its own.
+class Churn {
+ public:
+  static std::string container_of(uint64_t number) {
+    std::string id = std::to_string(number);
+    return std::string(64 - id.size(), 'c') + id;
+  }
+  /// The next process, with the lowest free PID: PIDs come back at once.
+  void start() {
+    int pid = 100;
+    while (alive_.contains(pid)) ++pid;
+    proc_.add(pid, 1, "python3", "0::/docker/" + container_of(started_) + "\n", 1000 + started_);
+    alive_[pid] = started_;
+    order_.push_back(pid);
+    ++started_;
+  }
+  void end_oldest() {
+    proc_.remove(order_.front());
+    alive_.erase(order_.front());
+    order_.pop_front();
+  }
+  const std::map<int, uint64_t>& alive() const { return alive_; }  ///< by PID, its number
+  uint64_t started() const { return started_; }
+  FakeProc& proc() { return proc_; }
+
+ private:
+  FakeProc proc_;
+  std::map<int, uint64_t> alive_;
+  std::deque<int> order_;
+  uint64_t started_ = 0;
+};
+
+TEST(ProcTable, TenThousandStartsAMinuteAreEachAttributedToTheirContainer) {
+  constexpr int kStartsPerSample = 10'000 / 60;  // the driver's list is read once a second
+  Churn churn;
+  ProcTable table = churn.proc().table();
+  std::set<uint64_t> seen;
+  for (int sample = 0; sample < 8; ++sample) {
+    std::set<int> pids;
+    for (const auto& [pid, number] : churn.alive()) {
+      pids.insert(pid);
+      const ProcessFacts* facts = table.find(pid);
+      ASSERT_NE(facts, nullptr);
+      ASSERT_TRUE(facts->container.has_value());
+      EXPECT_EQ(facts->container->id, Churn::container_of(number)) << "PID " << pid;
+      seen.insert(number);
+    }
+    table.keep_only(pids);
+    // Each lives for two samples; as it ends its PID goes to the next one, before the next sample.
+    for (int i = 0; i < kStartsPerSample; ++i) {
+      if (churn.alive().size() == 2 * kStartsPerSample) churn.end_oldest();
+      churn.start();
+    }
+  }
+  EXPECT_EQ(seen.size(), churn.started() - kStartsPerSample);  // the last have not been looked at
 }
 
 }  // namespace
