@@ -244,11 +244,7 @@ def run(arguments, scratch):
             together(arguments, tenants, control, text, rows)
         pair_table.tell(arguments.out)
     finally:
-        for name, tenant in tenants.items():
-            tenant.stop()
-            text = pathlib.Path(tenant.log.name).read_text(errors="replace")
-            if text.strip():
-                (arguments.out / f"{name}.log").write_text(text)
+        sweep.stop_all(tenants.values(), arguments.out)
 
 
 def main():

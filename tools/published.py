@@ -13,7 +13,6 @@ are taken inside a block. DIR gets windows.jsonl, latencies.csv.gz and env.json.
 """
 
 import argparse
-import collections
 import gzip
 import json
 import pathlib
@@ -69,7 +68,10 @@ def plan(tables, mode, priorities, blocks, seed):
 
 
 def orders(control, table, cell, managed, base):
-    """Sets what corund does in a window of a cell; returns how to take that back."""
+    """Sets what corund does in a window; returns the tenants whose class that changed."""
+    if not table:
+        sweep.ask(control, {"op": "settings", **base})
+        return []
     critical = published_table.critical(table, cell)
     if not managed:
         sweep.ask(control, {"op": "settings", **base, "policy": "none"})
@@ -89,7 +91,7 @@ def measure_one(arguments, tenants, control, base, number, window):
     block, table, cell, way, loads = window
     seconds = arguments.window + SETTLE_S
     managed = way in ("managed", "managed-mps")
-    changed = orders(control, table, cell, managed, base) if table else []
+    changed = orders(control, table, cell, managed, base)
     try:
         sweep.start([(tenants[name], {} if load is None else {"load": load})
                      for name, load in loads.items()], number, seconds, 1000 + block)
@@ -154,7 +156,7 @@ def started(arguments, tables, scratch, tenants):
 def run(arguments, tables, scratch):
     arguments.out.mkdir(parents=True, exist_ok=True)
     sweep.use_place(arguments.bin, scratch)
-    tenants = collections.OrderedDict()
+    tenants = {}
     try:
         control = started(arguments, tables, scratch, tenants)
         status = sweep.ask(control, {"op": "status"})["status"]
@@ -164,11 +166,7 @@ def run(arguments, tables, scratch):
         print(f"{status['gpu']['name']}, backend {status['backend']}, slices {status['slices']}")
         measure(arguments, tables, tenants, control)
     finally:
-        for name, tenant in tenants.items():
-            tenant.stop()
-            text = pathlib.Path(tenant.log.name).read_text(errors="replace")
-            if text.strip():
-                (arguments.out / f"{name}.log").write_text(text)
+        sweep.stop_all(tenants.values(), arguments.out)
     print(published_table.markdown(tables, [arguments.out]))
 
 

@@ -107,6 +107,15 @@ class Tenant:
                 self.process.wait()
 
 
+def stop_all(tenants, out):
+    """Ends them; what they said is kept in `out`."""
+    for tenant in tenants:
+        tenant.stop()
+        text = pathlib.Path(tenant.log.name).read_text(errors="replace")
+        if text.strip():
+            (out / f"{tenant.name}.log").write_text(text)
+
+
 def daemon_socket(folder):
     """The control socket of the corund that `corun run` started below the run-time folder."""
     found = [p for p in pathlib.Path(folder).rglob("control.sock") if p.is_socket()]
@@ -314,10 +323,7 @@ def run(arguments, scratch):
         print(f"{status['gpu']['name']}, backend {status['backend']}, slices {status['slices']}")
         summarise(measure(arguments, tenants, control, out), arguments.names)
     finally:
-        for tenant in tenants:
-            tenant.stop()
-            (out / f"{tenant.name}.log").write_text(
-                pathlib.Path(tenant.log.name).read_text(errors="replace"))
+        stop_all(tenants, out)
 
 
 def main():
