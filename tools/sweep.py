@@ -159,6 +159,23 @@ def at(progress, t_us):
     return before[1]
 
 
+FEW_STEPS = 50  # of a window; of more it does not matter where the last one was cut
+
+
+def rate(progress, first_us, last_us):
+    """Items a second between two times. Where they come in few large steps: from the first step's
+    end that lies between them to the last one's, so that no part of a step is guessed."""
+    ends, items_before = [], at(progress, first_us)
+    for t, items in progress:
+        if first_us <= t <= last_us and items > items_before:
+            ends.append((t, items))
+            items_before = items
+    if 2 <= len(ends) <= FEW_STEPS:
+        (begin, before), (end, items) = ends[0], ends[-1]
+        return (items - before) * 1e6 / (end - begin)
+    return (at(progress, last_us) - at(progress, first_us)) * 1e6 / (last_us - first_us)
+
+
 def start(tenants, number, seconds, seed):
     """Orders a window of all of them; returns when it begins, CLOCK_MONOTONIC ns. `tenants`: each
     with what its command has besides."""
@@ -189,7 +206,7 @@ def figures(tenant, seconds, settle_s):
     first, last = settle_s * 1e6, seconds * 1e6
     latencies = [one for one in latencies if one[0] >= first]
     values = [ms for _, ms in latencies]
-    found = {"rate": (at(progress, last) - at(progress, first)) / (seconds - settle_s),
+    found = {"rate": rate(progress, first, last),
              "unanswered": done.get("unanswered", 0), "checksum_ok": done.get("checksum_ok"),
              "requests": len(values)}
     if values:

@@ -26,6 +26,19 @@ class Windows(unittest.TestCase):
     def test_items_after_the_last_sample_are_those_of_the_last(self):
         self.assertEqual(sweep.at([(1000, 10)], 5000), 10)
 
+    def test_a_rate_of_few_large_steps_is_between_their_ends(self):
+        # 4 items each 700 ms, the window from 0.5 s to 3 s: ends at 0.7, 1.4, 2.1, 2.8 s.
+        steps = [(700_000.0 * i, 4 * i) for i in range(1, 6)]
+        told = [(t, items) for t, items in steps for t in (t, t + 25_000)]  # samples without news
+        self.assertAlmostEqual(sweep.rate(told, 0.5e6, 3e6), 4 / 0.7)
+
+    def test_a_rate_of_many_items_is_of_the_whole_window(self):
+        progress = [(10_000.0 * i, 3 * i) for i in range(1, 400)]
+        self.assertAlmostEqual(sweep.rate(progress, 0.5e6, 3.5e6), 300)
+
+    def test_a_rate_of_a_single_step_is_interpolated(self):
+        self.assertAlmostEqual(sweep.rate([(2e6, 8), (4e6, 16)], 1e6, 3e6), 4)
+
     def test_every_repetition_has_each_variant_and_both_alone(self):
         options = argparse.Namespace(seed=1, reps=3, names=("a", "b"),
                                      variant=["{}", '{"hold":false}'])
