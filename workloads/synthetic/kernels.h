@@ -8,7 +8,7 @@
 
 namespace corun::synthetic {
 
-/// The text of kernels/synthetic.ptx, written by embed_ptx.cmake.
+/// The text of kernels/synthetic.ptx, written by cmake/EmbedPtx.cmake.
 extern const char kPtx[];
 
 /// Threads of a block, for all kernels.
