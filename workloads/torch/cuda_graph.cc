@@ -5,6 +5,7 @@
 #ifdef CORUN_TORCH_CUDA
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAStream.h>
 #endif
 
 #include "core/check.h"
@@ -80,6 +81,10 @@ class CudaGraphPool final : public GraphPool {
 
 bool has_graphs() { return has_cuda(); }
 
+void* current_cuda_stream(at::Device device) {
+  return c10::cuda::getCurrentCUDAStream(device.index()).stream();
+}
+
 std::unique_ptr<GraphPool> make_graph_pool() { return std::make_unique<CudaGraphPool>(); }
 
 void release_cached_memory(at::Device device) {
@@ -89,6 +94,11 @@ void release_cached_memory(at::Device device) {
 #else
 
 bool has_graphs() { return false; }
+
+void* current_cuda_stream(at::Device /*device*/) {
+  CORUN_CHECK(false, "has_graphs()");
+  return nullptr;
+}
 
 std::unique_ptr<GraphPool> make_graph_pool() {
   CORUN_CHECK(false, "has_graphs()");

@@ -31,9 +31,10 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 
 /// softmax(q kᵀ + mask) v of q [rows, heads, tokens, d], k and v [rows, kv_heads, span, d]: as many
 /// queries in a row share their keys as there are heads for one of theirs. `mask` [rows, 1, tokens,
-/// span]. Where the library has no such kernel it is computed step by step.
+/// span]. Where the library has no such kernel, and where that is wanted, it is computed step by
+/// step.
 at::Tensor grouped_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                             const at::Tensor& mask);
+                             const at::Tensor& mask, bool step_by_step = false);
 
 /// x / rms(x) * weight over the last dimension; the mean in 32 bits.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
@@ -55,6 +56,8 @@ uint64_t device_memory_bytes(at::DeviceType device);
 /// A stream beside the default one, from which no CUDA graph can be captured; a processor's only
 /// one. c10::StreamGuard makes it this thread's.
 c10::Stream own_stream(at::Device device);
+/// The driver's handle (CUstream) of this thread's stream. Precondition: has_graphs().
+void* current_cuda_stream(at::Device device);
 /// Waits for all that was given to it.
 void synchronize(const c10::Stream& stream);
 

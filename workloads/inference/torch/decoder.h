@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "workloads/inference/torch/decoder_kernels.h"
 #include "workloads/inference/torch/layers.h"
 
 namespace corun::inference {
@@ -29,6 +30,13 @@ class Decoder {
  public:
   Decoder(const DecoderShape& shape, Weights& weights);
 
+  /// From here on with kernels of its own beside the products. Precondition: bfloat16 on a GPU, a
+  /// width of 8 n, heads and hidden of 2 n.
+  void use(std::unique_ptr<DecoderKernels> kernels) { kernels_ = std::move(kernels); }
+
+  /// All that sequences have left behind becomes normal noise.
+  void fill_cache(double deviation);
+
   const DecoderShape& shape() const { return shape_; }
   uint64_t weight_bytes() const { return weight_bytes_; }
   uint64_t cache_bytes() const { return cache_bytes_; }
@@ -40,8 +48,9 @@ class Decoder {
   at::Tensor read(int64_t slot, int64_t place, const at::Tensor& tokens);
   /// One token a slot: `tokens` [rows] stand at `places` [rows] (each below `span`) of the first
   /// slots; gives the logits of those that follow
-  /// them [rows, vocabulary].
-  at::Tensor step(const at::Tensor& tokens, const at::Tensor& places, int64_t span);
+  /// them [rows, vocabulary]. `plain`: by LibTorch's simplest calls alone, to compare with.
+  at::Tensor step(const at::Tensor& tokens, const at::Tensor& places, int64_t span,
+                  bool plain = false);
 
  private:
   struct Layer {
@@ -55,14 +64,24 @@ class Decoder {
     at::Tensor places;  ///< [rows, tokens]
     int64_t first = 0;  ///< slot
     int64_t span = 0;
-    at::Tensor rotation;  ///< complex [rows, tokens, heads, half a head]
+    bool plain = false;
+    at::Tensor rotation;  ///< complex [rows, tokens, heads, half a head]; not for own kernels
     at::Tensor mask;      ///< [rows, 1, tokens, span], added to the scores
   };
-  Pass pass(const at::Tensor& slots, const at::Tensor& places, int64_t first, int64_t span) const;
+  Pass pass(const at::Tensor& slots, const at::Tensor& places, int64_t first, int64_t span,
+            bool plain) const;
+  at::Tensor rotation_at(const at::Tensor& places) const;
+  /// The kernels of its own that a pass uses; null: none.
+  const DecoderKernels* own(const Pass& pass) const { return pass.plain ? nullptr : kernels_.get(); }
+  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const Pass& pass) const;
+  /// Queries [rows, tokens, heads, head], turned; keys and values are in the cache then.
+  at::Tensor turn_and_keep(const Layer& layer, const at::Tensor& qkv, const Pass& pass) const;
+  /// SwiGLU's inner part.
+  at::Tensor gate(const at::Tensor& both, const Pass& pass) const;
   /// What the heads see, side by side [rows, tokens, width].
   at::Tensor attend(const Layer& layer, const at::Tensor& x, const Pass& pass) const;
   at::Tensor layers(const at::Tensor& embedded, const Pass& pass) const;
-  at::Tensor logits(const at::Tensor& x) const;
+  at::Tensor logits(const at::Tensor& x, const Pass& pass) const;
 
   DecoderShape shape_;
   at::ScalarType type_;
@@ -71,6 +90,7 @@ class Decoder {
   std::vector<Layer> layers_;
   uint64_t weight_bytes_ = 0;
   uint64_t cache_bytes_ = 0;
+  std::unique_ptr<DecoderKernels> kernels_;
 };
 
 }  // namespace corun::inference

@@ -77,6 +77,7 @@ std::string line_of(const std::string& model, const std::string& kind, Figures f
     line["step_bytes"] = *figures.step_bytes;
     line["step_bytes_per_s"] = read;
     line["copy_bytes_per_s"] = or_null(figures.copy_bytes_per_s);
+    line["difference"] = or_null(figures.difference);
     line["of_copy_bandwidth"] = read / figures.copy_bytes_per_s.value_or(1);
   }
   return to_line(line);

@@ -28,6 +28,8 @@ struct Figures {
   std::optional<uint64_t> step_bytes = {};
   std::optional<double> prompt_tokens_per_s = {};
   std::optional<double> copy_bytes_per_s = {};
+  /// Of a decoder's graphs: how far their logits are from those by LibTorch's simplest calls.
+  std::optional<double> difference = {};
 };
 
 Figures libtorch_figures(const libtorch::Placement& place, bool graph, int64_t rows);

@@ -15,9 +15,19 @@ namespace {
 /// Spans below read hardly less: the weights are what a step reads.
 constexpr int64_t kLeastSpan = 256;
 constexpr int kWarmSteps = 3;
+/// Between two orders of the same sums in 16 bits, over tens of layers: some hundredths of the
+/// logits' size. What is wrong differs by all of it.
+constexpr double kMostDifference = 0.15;
 
 at::TensorOptions whole_numbers(at::Device device, bool pinned) {
   return at::TensorOptions().dtype(at::kLong).device(device).pinned_memory(pinned);
+}
+
+/// |found - expected| / |expected|, both as vectors.
+double relative_difference(const at::Tensor& found, const at::Tensor& expected) {
+  const at::Tensor wanted = expected.to(at::kDouble);
+  const double size = wanted.norm().item<double>();
+  return (found.to(at::kDouble) - wanted).norm().item<double>() / std::max(size, 1e-12);
 }
 
 }  // namespace
@@ -28,6 +38,7 @@ Result<std::unique_ptr<TextRunner>> TextRunner::create(const TextRunnerOptions& 
                        "use graph=off");
   }
   std::unique_ptr<TextRunner> runner(new TextRunner(options, Weights(options.place, options.seed)));
+  CORUN_TRY(runner->use_own_kernels());
   if (options.graphs) CORUN_TRY(runner->capture_steps());
   return runner;
 }
@@ -47,14 +58,31 @@ TextRunner::TextRunner(const TextRunnerOptions& options, Weights weights)
   }
 }
 
+Status TextRunner::use_own_kernels() {
+  const DecoderShape& shape = options_.shape;
+  const bool fits =
+      shape.width % 8 == 0 && shape.head_width() % 2 == 0 && shape.hidden % 2 == 0;
+  if (!fits || !libtorch::has_graphs() || options_.place.type != at::kBFloat16 ||
+      !options_.place.device.is_cuda()) {
+    return {};
+  }
+  CORUN_ASSIGN(std::unique_ptr<DecoderKernels> kernels,
+               DecoderKernels::load(options_.place.device));
+  decoder_.use(std::move(kernels));
+  return {};
+}
+
 Status TextRunner::capture_steps() {
   pool_ = libtorch::make_graph_pool();
   const DecoderShape& shape = options_.shape;
+  const c10::StreamGuard guard(stream_);
+  decoder_.fill_cache(1);  // else all that a token sees is zero, but itself
   for (const int64_t rows : power_sizes(1, shape.slots)) {
     for (const int64_t span : power_sizes(kLeastSpan, shape.context)) {
       CORUN_TRY(capture(rows, span));
     }
   }
+  decoder_.fill_cache(0);
   return {};
 }
 
@@ -66,8 +94,8 @@ Status TextRunner::capture(int64_t rows, int64_t span) {
     places.push_back(std::max<int64_t>(span - 1 - row, 0));
   }
   set(tokens, places, rows);
-  at::Tensor eager;
-  for (int i = 0; i < kWarmSteps; ++i) eager = logits(rows, span);
+  for (int i = 0; i < kWarmSteps; ++i) logits(rows, span);
+  const at::Tensor plain = logits(rows, span, /*plain=*/true);
   libtorch::synchronize(stream_);
   Step step;
   at::Tensor found;
@@ -77,13 +105,14 @@ Status TextRunner::capture(int64_t rows, int64_t span) {
   });
   found.zero_();
   step.graph->replay();
-  const at::Tensor compared = found.to(at::kCPU);
-  if (!nearly_equal(compared, eager.to(at::kCPU))) {
+  const double difference = relative_difference(found.to(at::kCPU), plain.to(at::kCPU));
+  if (!(difference <= kMostDifference)) {
     return failed(fmt::format("the CUDA graph of a step of {} sequences computes other logits "
-                              "than the network",
-                              rows),
+                              "than the network: they differ by {:.2g} of their size",
+                              rows, difference),
                   "try graph=off");
   }
+  difference_ = std::max(difference_, difference);
   steps_[{rows, span}] = std::move(step);
   return {};
 }
@@ -99,9 +128,9 @@ void TextRunner::set(std::span<const int64_t> tokens, std::span<const int64_t> p
   input_.narrow(1, 0, rows).copy_(host_input_.narrow(1, 0, rows), /*non_blocking=*/true);
 }
 
-at::Tensor TextRunner::logits(int64_t rows, int64_t span) {
+at::Tensor TextRunner::logits(int64_t rows, int64_t span, bool plain) {
   const at::Tensor used = input_.narrow(1, 0, rows);
-  return decoder_.step(used[0], used[1], span);
+  return decoder_.step(used[0], used[1], span, plain);
 }
 
 int64_t TextRunner::begin(int64_t slot, std::span<const int64_t> prompt) {

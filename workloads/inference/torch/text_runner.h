@@ -27,9 +27,9 @@ struct TextRunnerOptions {
 
 class TextRunner {
  public:
-  /// Makes the decoder, captures its steps and compares what they compute with eager steps. Throws
-  /// what LibTorch throws. Errors: (failed) a graph computes something else; (unsupported) graphs
-  /// where there are none.
+  /// Makes the decoder, captures its steps and compares what they compute, with all own kernels and
+  /// LibTorch's fused ones, with steps by its simplest calls. Throws what LibTorch throws. Errors:
+  /// (failed) a graph computes something else; (unsupported) graphs where there are none.
   static Result<std::unique_ptr<TextRunner>> create(const TextRunnerOptions& options);
 
   /// Reads a prompt, at least one token, into a slot; the token that follows it.
@@ -40,15 +40,18 @@ class TextRunner {
 
   const Decoder& decoder() const { return decoder_; }
   bool graphs() const { return options_.graphs; }
+  /// The largest difference that those comparisons found, relative to the logits; 0 without graphs.
+  double difference() const { return difference_; }
   const c10::Stream& stream() const { return stream_; }
   uint64_t memory_bytes() const { return decoder_.weight_bytes() + decoder_.cache_bytes(); }
 
  private:
   TextRunner(const TextRunnerOptions& options, Weights weights);
+  Status use_own_kernels();
   Status capture_steps();
   Status capture(int64_t rows, int64_t span);
   void set(std::span<const int64_t> tokens, std::span<const int64_t> places, int64_t rows);
-  at::Tensor logits(int64_t rows, int64_t span);
+  at::Tensor logits(int64_t rows, int64_t span, bool plain = false);
 
   struct Step {
     std::unique_ptr<libtorch::Graph> graph;
@@ -62,6 +65,7 @@ class TextRunner {
   at::Tensor host_tokens_;         ///< [slots]
   std::unique_ptr<libtorch::GraphPool> pool_;
   std::map<std::pair<int64_t, int64_t>, Step> steps_;  ///< by rows and span
+  double difference_ = 0;
 };
 
 }  // namespace corun::inference

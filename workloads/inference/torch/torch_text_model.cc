@@ -84,6 +84,7 @@ class TorchText final : public TextModel, public Measurable {
       Figures figures = libtorch_figures(place_, runner_->graphs(), shape_.slots);
       figures.weight_bytes = runner_->decoder().weight_bytes();
       figures.step_bytes = runner_->decoder().step_bytes();
+      if (runner_->graphs()) figures.difference = runner_->difference();
       figures.copy_bytes_per_s = libtorch::copy_bandwidth(place_.device);
       const int64_t prompt = std::min<int64_t>(kMeasuredPrompt, shape_.context / 2);
       std::vector<int64_t> tokens(static_cast<size_t>(shape_.slots), 1);
