@@ -9,7 +9,7 @@ What is run, what was published and where, and what differs: tools/published.jso
 (docs/published.md). All tenants of the tables start once, under `corun run`, and are driven by the
 row protocol. A block has each tenant alone and each cell under each way of sharing (`managed`: the
 driver's time slicing, and managed; `managed-mps`: MPS, and managed-mps), in random order; ratios
-are taken inside a block. DIR gets windows.jsonl, latencies.csv.gz and env.json.
+are taken inside a block. A cell may ask for a longer window: its steps are long. DIR gets windows.jsonl, latencies.csv.gz and env.json.
 """
 
 import argparse
@@ -89,7 +89,8 @@ def orders(control, table, cell, managed, base):
 
 def measure_one(arguments, tenants, control, base, number, window):
     block, table, cell, way, loads = window
-    seconds = arguments.window + SETTLE_S
+    length = max(arguments.window, (cell or {}).get("window", 0))
+    seconds = length + SETTLE_S
     managed = way in ("managed", "managed-mps")
     changed = orders(control, table, cell, managed, base)
     try:
@@ -100,7 +101,7 @@ def measure_one(arguments, tenants, control, base, number, window):
         for name in changed:
             sweep.ask(control, {"op": "set", "workload": name, "class": "normal", "weight": 1})
     row = {"window": number, "block": block, "table": table and table["name"],
-           "cell": cell and cell["name"], "way": way, "loads": loads, "seconds": arguments.window,
+           "cell": cell and cell["name"], "way": way, "loads": loads, "seconds": length,
            "figures": {name: figures for name, (figures, _) in found.items()}}
     return row, [(name, *one) for name, (_, latencies) in found.items() for one in latencies]
 
