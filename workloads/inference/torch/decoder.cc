@@ -74,8 +74,7 @@ at::Tensor Decoder::rotation_at(const at::Tensor& places) const {
   const auto heads = [&](const at::Tensor& one, int64_t count) {
     return one.expand({rows, tokens, count, half});
   };
-  return at::cat({heads(turned * query_scale(shape_), shape_.heads),
-                  heads(turned, shape_.kv_heads),
+  return at::cat({heads(turned * query_scale(shape_), shape_.heads), heads(turned, shape_.kv_heads),
                   heads(at::ones_like(turned), shape_.kv_heads)},
                  2);
 }

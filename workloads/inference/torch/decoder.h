@@ -72,7 +72,9 @@ class Decoder {
             bool plain) const;
   at::Tensor rotation_at(const at::Tensor& places) const;
   /// The kernels of its own that a pass uses; null: none.
-  const DecoderKernels* own(const Pass& pass) const { return pass.plain ? nullptr : kernels_.get(); }
+  const DecoderKernels* own(const Pass& pass) const {
+    return pass.plain ? nullptr : kernels_.get();
+  }
   at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const Pass& pass) const;
   /// Queries [rows, tokens, heads, head], turned; keys and values are in the cache then.
   at::Tensor turn_and_keep(const Layer& layer, const at::Tensor& qkv, const Pass& pass) const;

@@ -73,8 +73,7 @@ at::Tensor DecoderKernels::norm(const at::Tensor& x, const at::Tensor& weight,
   at::Tensor out = at::empty_like(x);
   const int64_t threads = std::min((vectors + 31) / 32 * 32, kLargestNorm);
   check(norm_.launch(stream_of(x), {narrow(rows)}, {narrow(threads)}, 0, address(x),
-                     address(weight), address(out), narrow(vectors),
-                     static_cast<float>(epsilon)));
+                     address(weight), address(out), narrow(vectors), static_cast<float>(epsilon)));
   return out;
 }
 

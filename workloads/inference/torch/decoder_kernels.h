@@ -22,10 +22,10 @@ class DecoderKernels {
 
   /// Where the tokens of a pass stand.
   struct Places {
-    at::Tensor places;    ///< [rows, tokens] of 64 bits
-    int64_t first = 0;    ///< slot of the first row
-    at::Tensor rotations; ///< complex [context, width / 2]: by how much a place turns
-    double scale = 1;     ///< of queries
+    at::Tensor places;     ///< [rows, tokens] of 64 bits
+    int64_t first = 0;     ///< slot of the first row
+    at::Tensor rotations;  ///< complex [context, width / 2]: by how much a place turns
+    double scale = 1;      ///< of queries
   };
   /// Of qkv [rows, tokens, heads + 2 kv_heads, width]: the queries, turned, [rows, tokens, heads,
   /// width]; keys, turned, and values go into `cache` [2, slots, kv_heads, context, width].

@@ -60,8 +60,7 @@ TextRunner::TextRunner(const TextRunnerOptions& options, Weights weights)
 
 Status TextRunner::use_own_kernels() {
   const DecoderShape& shape = options_.shape;
-  const bool fits =
-      shape.width % 8 == 0 && shape.head_width() % 2 == 0 && shape.hidden % 2 == 0;
+  const bool fits = shape.width % 8 == 0 && shape.head_width() % 2 == 0 && shape.hidden % 2 == 0;
   if (!fits || !libtorch::has_graphs() || options_.place.type != at::kBFloat16 ||
       !options_.place.device.is_cuda()) {
     return {};
