@@ -36,9 +36,29 @@ bool same_contenders(const View& view, const std::vector<double>& shares, const 
   return contenders == state.corrections.size();
 }
 
+void forget_looks(const View& view) {
+  for (const SessionView& session : view.sessions) {
+    session.state->looks = session.state->looks_waiting = 0;
+  }
+}
+
+void forget_corrections(const View& view, State& state) {
+  state.corrections.clear();
+  state.slices_fail = false;
+  forget_looks(view);
+}
+
+/// Some session of the workload was waiting nearly whenever it was looked at.
+bool mostly_waited(const View& view, size_t workload) {
+  return std::any_of(view.sessions.begin(), view.sessions.end(), [workload](const auto& one) {
+    return one.workload == workload && one.state->looks > 0 &&
+           one.state->looks_waiting >= kMostlyWaiting * one.state->looks;
+  });
+}
+
 void begin_anew(const View& view, const std::vector<double>& shares,
                 const std::vector<Nanos>& times, State& state) {
-  state.corrections.clear();
+  forget_corrections(view, state);
   for (size_t i = 0; i < shares.size(); ++i) {
     if (shares[i] <= 0) continue;
     state.corrections[*view.workloads[i].key] = {.share = shares[i], .factor = 1, .time = times[i]};
@@ -60,6 +80,9 @@ void judge(const View& view, const std::vector<double>& shares, const std::vecto
     const double got_s = to_seconds(times[i] - one.time);
     const double share_s = shares[i] / sum * all_s;
     one.time = times[i];
+    const bool starved = got_s < kClearlyLess * share_s && mostly_waited(view, i);
+    one.starved = starved ? one.starved + 1 : 0;
+    if (one.starved >= kStarvedFor) state.slices_fail = true;
     one.owed_s = std::clamp(one.owed_s + share_s - got_s, -all_s, all_s);
     const double error =
         std::max(kLeastGot * all_s, share_s + one.owed_s) / std::max(kLeastGot * all_s, got_s);
@@ -67,6 +90,7 @@ void judge(const View& view, const std::vector<double>& shares, const std::vecto
     one.factor =
         std::clamp(one.factor * std::pow(error, kGain), 1 / kMostCorrection, kMostCorrection);
   }
+  forget_looks(view);
 }
 
 }  // namespace
@@ -75,11 +99,12 @@ std::vector<double> correct_shares(const View& view, const std::vector<double>& 
                                    State& state) {
   const auto times = times_of(view, shares);
   if (!times) {
-    state.corrections.clear();
+    forget_corrections(view, state);
     return shares;
   }
   if (!same_contenders(view, shares, state)) begin_anew(view, shares, *times, state);
   judge(view, shares, *times, state);
+  if (state.slices_fail) return shares;  // turns see to them
   std::vector<double> corrected = shares;
   double sum = 0;
   double weighted = 0;

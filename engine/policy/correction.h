@@ -7,6 +7,12 @@
 // Where a step is about as long as a slice no length gives the share (a little shorter, and a step
 // takes two rounds): then what is owed makes the slices alternate, and the share holds over
 // seconds.
+//
+// And where all work that a workload has at a time fits into any slice, lengths do nothing: of two
+// servers that are asked back to back each waits for its answer before it has more work, and they
+// alternate whatever their slices (3 : 1 became 50 : 50, measured, results/h200/published). Whoever
+// gets clearly less than its share for some judgements in a row, while a thread of it waits for the
+// GPU, is taken for one of these; turns by the clock then hold the others back.
 #pragma once
 
 #include <vector>
@@ -22,9 +28,16 @@ inline constexpr double kShareTolerance = 0.015;
 /// Slices of a share differ from it by this factor at most, and 1 / this at least.
 inline constexpr double kMostCorrection = 2.5;
 
+/// Less than so much of a share counts as clearly less, if a thread waited in so much of the looks,
+/// and so many judgements in a row are believed.
+inline constexpr double kClearlyLess = 0.85;
+inline constexpr double kMostlyWaiting = 0.7;
+inline constexpr int kStarvedFor = 3;
+
 /// `shares`: beside view.workloads, 0 for those that do not contend. Returns them as slices are to
 /// be in proportion to: the same sum. Learns in `state` from the GPU times of its sessions' last
-/// readings; begins anew when shares or contenders change, or nothing is measured.
+/// readings, and whether slices fail; begins anew when shares or contenders change, or nothing is
+/// measured.
 std::vector<double> correct_shares(const View& view, const std::vector<double>& shares,
                                    State& state);
 

@@ -84,6 +84,8 @@ void apply(State& state, const Tick& event, Instant now) {
       session.wants = true;
     }
     take_in(state, session, reading, now);
+    ++session.looks;
+    session.looks_waiting += reading.waiting ? 1 : 0;
     session.last = reading;
     session.last.new_bursts.clear();
   }

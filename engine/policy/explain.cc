@@ -149,9 +149,10 @@ std::string why_turn(const State& state, const View& view, const Plan& plan, siz
   }
   const double share = 100 * plan.turn_shares[one.workload];
   if (plan.wants[session].turn_open) {
-    return fmt::format("its turn for {}: {:.1f} % is its share among {}",
+    return fmt::format("its turn for {}: {:.1f} % is its share among {}{}",
                        format_duration(state.turn_until - state.turn_since), share,
-                       sessions(view.active_others, "working"));
+                       sessions(view.active_others, "working"),
+                       state.slices_fail ? ", which no slices gave them" : "");
   }
   if (state.turn_of.empty()) {
     return fmt::format("held back for {}: it used up {:.1f} % of the window",

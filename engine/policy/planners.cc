@@ -180,8 +180,8 @@ void plan_by_share_of(const View& view, State& state, Instant now, bool minima, 
   });
   plan.slice_shares = correct_shares(view, plan.shares, state);
   plan_slices(view, state.settings, plan);
-  if (!any_active || !state.settings.backend.gate ||
-      !needs_turns(view, state.settings.backend, plan)) {
+  const bool turns = state.slices_fail || needs_turns(view, state.settings.backend, plan);
+  if (!any_active || !state.settings.backend.gate || !turns) {
     stop_turns(state);
     return;
   }
@@ -253,6 +253,7 @@ bool plan_critical_slices(const View& view, const State& state, bool turns, Plan
 
 /// Latency-critical sessions are there: they come first, the others share what they leave.
 void plan_beside_critical(const View& view, State& state, Instant now, Plan& plan) {
+  state.slices_fail = false;  // judged only where slices follow shares
   const Backend& backend = state.settings.backend;
   plan.shares = shares_of(view, false, [](const WorkloadView& one) {
     return !one.critical && one.active_sessions > 0;

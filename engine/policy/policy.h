@@ -246,6 +246,9 @@ struct SessionState {
   uint64_t promised_bytes = 0;                  ///< it may try again for so much
   Instant last_call{};            ///< last tick in which calls of any kind rose; the join at first
   uint64_t held_when_parked = 0;  ///< held_calls when its parking began
+  /// Ticks since shares were last judged, and those of them in which a thread waited for the GPU.
+  uint32_t looks = 0;
+  uint32_t looks_waiting = 0;
 };
 
 /// How fast the GPU state of a workload moves, bytes per second; 0: not measured yet.
@@ -282,6 +285,7 @@ struct Correction {
   double factor = 1;  ///< its slices, times this
   Nanos time{};       ///< GPU time it had when this was last judged
   double owed_s = 0;  ///< GPU time that it was to get, and did not, since the shares are these
+  int starved = 0;    ///< judgements in a row in which it got clearly less, and waited
 };
 
 /// Bursts of a latency-critical workload since its leak was last judged.
@@ -312,6 +316,7 @@ struct State {
   std::map<std::string, TurnAccount> turn_accounts;
   Instant last_tick{};
   std::map<std::string, Correction> corrections;  ///< of those that contend for slices
+  bool slices_fail = false;                       ///< no slices give these contenders their shares
   std::map<std::string, Residency> residency;     ///< of every workload
   MoveSpeed speed;                                ///< measured last, of whatever workload
   /// Memory of the GPU that no session holds: the lower of the last two readings, since one of them

@@ -172,6 +172,66 @@ TEST(Correction, WithoutMeasuredTimesSlicesFollowTheWeights) {
   EXPECT_EQ(gpu.node()[1].slice_us, gpu.node()[2].slice_us);
 }
 
+/// Two servers at 3 : 1 that are asked back to back: whatever their slices, they alternate.
+struct Alternating {
+  Node node;
+  bool first_waits = true;
+
+  Alternating() {
+    node.use(PolicyKind::kFair);
+    node.join(1, workload("three", ServiceClass::kNormal, 3));
+    node.join(2, workload("one"));
+  }
+  /// So many ticks of 100 ms; each got half of the time.
+  void go_on(int ticks) {
+    for (int i = 0; i < ticks; ++i) {
+      Tick tick;
+      for (const SessionId id : {SessionId{1}, SessionId{2}}) {
+        SessionReading reading = node[id].last;
+        reading.launches += 20;
+        reading.workload_time += 50 * kMs;
+        reading.waiting = id == 2 || first_waits;
+        tick.readings[id] = reading;
+      }
+      node.now = node.now + 100 * kMs;
+      node.event(tick);
+    }
+  }
+};
+
+TEST(Correction, WhereNoSliceGivesTheSharesTurnsDo) {
+  Alternating servers;
+  servers.go_on(10);
+  EXPECT_FALSE(servers.node.state.turns) << "two judgements are not believed yet";
+  servers.go_on(10);
+  EXPECT_TRUE(servers.node.state.turns);
+  EXPECT_TRUE(armed_turn(servers.node[1]));
+  EXPECT_TRUE(armed_turn(servers.node[2]));
+  std::map<SessionId, int> turns;
+  for (int i = 0; i < 80; ++i) {
+    servers.node.tick(10 * kMs, {1, 2});
+    EXPECT_NE(servers.node[1].turn_open, servers.node[2].turn_open);
+    ++turns[servers.node[1].turn_open ? 1 : 2];
+  }
+  EXPECT_NEAR(turns[1] / 80.0, 0.75, 0.06);
+}
+
+TEST(Correction, WhoGetsLessAndDoesNotWaitWantsNoMore) {
+  Alternating servers;
+  servers.first_waits = false;
+  servers.go_on(60);
+  EXPECT_FALSE(servers.node.state.turns);
+}
+
+TEST(Correction, OtherSharesGiveSlicesAnotherChance) {
+  Alternating servers;
+  servers.go_on(20);
+  ASSERT_TRUE(servers.node.state.turns);
+  servers.node.event(Changed{workload("three", ServiceClass::kNormal, 1)});
+  EXPECT_FALSE(servers.node.state.turns);
+  EXPECT_FALSE(armed_turn(servers.node[1]));
+}
+
 TEST(Correction, TheReasonSaysSo) {
   RoundRobin gpu({{1, 0.71}, {2, 1.0}});
   gpu.node().join(1, workload("a"));
