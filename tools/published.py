@@ -9,7 +9,8 @@ What is run, what was published and where, and what differs: tools/published.jso
 (docs/published.md). All tenants of the tables start once, under `corun run`, and are driven by the
 row protocol. A block has each tenant alone and each cell under each way of sharing (`managed`: the
 driver's time slicing, and managed; `managed-mps`: MPS, and managed-mps), in random order; ratios
-are taken inside a block. A cell may ask for a longer window: its steps are long. DIR gets windows.jsonl, latencies.csv.gz and env.json.
+are taken inside a block. A cell may ask for a longer window: its steps are long. DIR gets
+windows.jsonl, latencies.csv.gz and env.json.
 """
 
 import argparse
