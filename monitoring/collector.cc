@@ -14,13 +14,13 @@
 #include "gpu/processes.h"
 #include "monitoring/assembler.h"
 #include "monitoring/gpu_watch.h"
+#include "monitoring/process_looks.h"
 
 namespace corun::monitoring {
 
 namespace {
 
 constexpr Nanos kCpuWindow = std::chrono::seconds(2);
-constexpr Nanos kFactsEvery = std::chrono::seconds(1);
 
 Nanos process_cpu_time() {
   rusage usage{};
@@ -79,10 +79,7 @@ struct Collector::State {
   std::map<std::string, std::unique_ptr<DaemonWatch>> daemons;
 
   // Of the thread:
-  std::set<int> of_daemons;
-  Instant facts_due;
-  std::map<std::string, std::vector<int>> lists;  ///< PIDs by GPU
-  std::map<int, ProcessFacts> facts;
+  ProcessLooks looks;
   Instant cpu_at;
   Nanos cpu_before{};
   std::optional<double> cpu_ratio;
@@ -95,37 +92,13 @@ struct Collector::State {
 };
 
 void Collector::State::add_processes(Readings& readings) {
-  bool news = readings.now >= facts_due;
-  for (const GpuReading& gpu : readings.gpus) {
-    for (const GpuSnapshot& snapshot : gpu.telemetry) {
-      if (!snapshot.processes_read) continue;
-      news = true;
-      std::vector<int>& pids = lists[gpu.info.uuid];
-      pids.clear();
-      for (const GpuProcess& process : snapshot.processes) pids.push_back(process.pid);
-    }
+  if (const auto due = looks.due(readings)) {
+    table.keep_only(looks.wanted());
+    for (const int pid : *due) table.find(pid);
   }
-  std::set<int> sessions;
-  for (const DaemonReading& daemon : readings.daemons) {
-    for (const auto& workload : daemon.status.workloads) {
-      for (const auto& session : workload.sessions) sessions.insert(session.pid);
-    }
-  }
-  news |= sessions != of_daemons;
-  of_daemons = std::move(sessions);
-  if (news) {
-    facts_due = readings.now + kFactsEvery;
-    std::set<int> wanted = of_daemons;
-    for (const auto& [gpu, pids] : lists) wanted.insert(pids.begin(), pids.end());
-    table.keep_only(wanted);
-    facts.clear();
-    for (const int pid : wanted) {
-      if (const ProcessFacts* found = table.find(pid)) facts.emplace(pid, *found);
-    }
-  }
-  readings.processes = facts;
+  readings.processes = table.known();
   std::set<std::string> ids;
-  for (const auto& [pid, one] : facts) {
+  for (const auto& [pid, one] : readings.processes) {
     if (one.container) ids.insert(one.container->id);
   }
   readings.names = names.find(ids);

@@ -34,6 +34,8 @@ class ProcTable {
   const ProcessFacts* find(int pid);
   /// Forgets all others.
   void keep_only(const std::set<int>& pids);
+  /// All that find() has told and keep_only() kept, by PID.
+  const std::map<int, ProcessFacts>& known() const { return known_; }
 
  private:
   std::optional<ProcessFacts> read(int pid, const containers::ProcStat& stat) const;

@@ -70,6 +70,17 @@ TEST(ProcTable, AncestorsThatAreGoneOrGoRoundTellNothing) {
   EXPECT_EQ(container_id(proc.table(), 30), "");
 }
 
+TEST(ProcTable, APidOfAnotherProcessIsToldAnew) {
+  FakeProc proc;
+  proc.add(10, 1, "python3", "0::/\n", 7);
+  ProcTable table = proc.table();
+  ASSERT_NE(table.find(10), nullptr);
+  proc.add(10, 1, "sleep", "0::/\n", 8);
+  EXPECT_EQ(table.known().at(10).command, "python3");  // until somebody looks
+  ASSERT_NE(table.find(10), nullptr);
+  EXPECT_EQ(table.known().at(10).command, "sleep");
+}
+
 TEST(ProcTable, AProcessThatEndedIsToldUntilItIsForgotten) {
   FakeProc proc;
   proc.add(10, 1, "python3");
