@@ -136,15 +136,19 @@ bool parse_whole(std::string_view word, T& value) {
   return code == std::errc() && end == word.data() + word.size();
 }
 
-std::vector<std::string_view> words_of(std::string_view line) {
+/// The words of a line, `most` at most.
+std::vector<std::string_view> words_of(std::string_view line, size_t most = SIZE_MAX) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   std::vector<std::string_view> words;
-  while (true) {
-    const size_t begin = line.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return words;
-    const size_t end = std::min(line.find_first_of(" \t", begin), line.size());
-    words.push_back(line.substr(begin, end - begin));
-    line.remove_prefix(end);
+  const auto* at = line.begin();
+  while (words.size() < most) {
+    at = std::find_if_not(at, line.end(), is_blank);
+    if (at == line.end()) break;
+    const auto* const end = std::find_if(at, line.end(), is_blank);
+    words.emplace_back(at, static_cast<size_t>(end - at));
+    at = end;
   }
+  return words;
 }
 
 }  // namespace
@@ -191,8 +195,8 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
     return std::nullopt;
   }
-  const auto words = words_of(text.substr(close + 1));
   constexpr size_t kStart = 22 - 3;  // fields behind the name are numbered from 3 in proc(5)
+  const auto words = words_of(text.substr(close + 1), kStart + 1);
   ProcStat stat;
   if (words.size() <= kStart || !parse_whole(words[kStart], stat.start_ticks)) {
     return std::nullopt;
