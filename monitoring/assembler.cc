@@ -174,6 +174,7 @@ Gpu Assembler::gpu_of(const GpuReading& reading, const Readings& all, GpuState& 
 
 void Assembler::add_processes(const Readings& all, const GpuState& state, Gpu& gpu) const {
   Mps mps;
+  gpu.processes.reserve(state.newest.processes.size());
   for (const GpuProcess& one : state.newest.processes) {
     Process process;
     process.pid = one.pid;
@@ -182,7 +183,7 @@ void Assembler::add_processes(const Readings& all, const GpuState& state, Gpu& g
     process.mps = one.mps_client;
     if (gpu.mig && gpu.mig->enabled) process.gpu_instance = static_cast<int>(one.gpu_instance);
     if (one.mps_client) mps.clients.push_back(one.pid);
-    if (const auto found = all.processes.find(one.pid); found != all.processes.end()) {
+    if (const auto found = all.processes->find(one.pid); found != all.processes->end()) {
       const ProcessFacts& facts = found->second;
       process.name = facts.name;
       process.command = facts.command;
@@ -198,25 +199,23 @@ void Assembler::add_processes(const Readings& all, const GpuState& state, Gpu& g
 
 void Assembler::name_containers(const Readings& all) {
   std::map<std::string, Container> found;
-  std::set<int> pids;
+  const auto container_of = [&](int pid) -> const Container* {
+    const auto facts = all.processes->find(pid);
+    if (facts == all.processes->end() || !facts->second.container) return nullptr;
+    found.try_emplace(facts->second.container->id, *facts->second.container);
+    return &*facts->second.container;
+  };
   for (const Gpu& gpu : snapshot_.gpus) {
-    for (const Process& process : gpu.processes) pids.insert(process.pid);
+    for (const Process& process : gpu.processes) {
+      if (process.container) container_of(process.pid);
+    }
   }
   for (Workload& workload : snapshot_.workloads) {
     std::set<std::string> ids;
     for (const int pid : workload.pids) {
-      const auto facts = all.processes.find(pid);
-      if (facts != all.processes.end() && facts->second.container) {
-        ids.insert(facts->second.container->short_id);
-      }
+      if (const Container* container = container_of(pid)) ids.insert(container->short_id);
     }
     workload.containers.assign(ids.begin(), ids.end());
-    pids.insert(workload.pids.begin(), workload.pids.end());
-  }
-  for (const int pid : pids) {
-    const auto facts = all.processes.find(pid);
-    if (facts == all.processes.end() || !facts->second.container) continue;
-    found.emplace(facts->second.container->id, *facts->second.container);
   }
   for (auto& [id, container] : found) {
     give_name(container, all.names);

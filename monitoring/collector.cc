@@ -80,6 +80,8 @@ struct Collector::State {
 
   // Of the thread:
   ProcessLooks looks;
+  std::shared_ptr<const ProcessMap> facts;  ///< of the last cycle
+  std::set<std::string> containers;         ///< ids of theirs
   Instant cpu_at;
   Nanos cpu_before{};
   std::optional<double> cpu_ratio;
@@ -97,11 +99,14 @@ void Collector::State::add_processes(Readings& readings) {
     for (const int pid : *due) table.find(pid);
   }
   readings.processes = table.known();
-  std::set<std::string> ids;
-  for (const auto& [pid, one] : readings.processes) {
-    if (one.container) ids.insert(one.container->id);
+  if (readings.processes != facts) {
+    facts = readings.processes;
+    containers.clear();
+    for (const auto& [pid, one] : *facts) {
+      if (one.container) containers.insert(one.container->id);
+    }
   }
-  readings.names = names.find(ids);
+  readings.names = names.find(containers);
 }
 
 void Collector::State::add_cpu(Readings& readings) {

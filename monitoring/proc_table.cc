@@ -72,6 +72,7 @@ const ProcessFacts* ProcTable::find(int pid) {
     return &known->second;
   }
   auto facts = read(pid, *stat);
+  shared_.reset();
   if (!facts) {
     known_.erase(pid);
     return nullptr;
@@ -80,7 +81,13 @@ const ProcessFacts* ProcTable::find(int pid) {
 }
 
 void ProcTable::keep_only(const std::set<int>& pids) {
-  std::erase_if(known_, [&pids](const auto& entry) { return !pids.contains(entry.first); });
+  const auto gone = [&pids](const auto& entry) { return !pids.contains(entry.first); };
+  if (std::erase_if(known_, gone) > 0) shared_.reset();
+}
+
+std::shared_ptr<const ProcessMap> ProcTable::known() {
+  if (!shared_) shared_ = std::make_shared<const ProcessMap>(known_);
+  return shared_;
 }
 
 }  // namespace corun::monitoring

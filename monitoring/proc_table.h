@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -22,6 +23,8 @@ struct ProcessFacts {
   std::optional<containers::Container> container{};
 };
 
+using ProcessMap = std::map<int, ProcessFacts>;  ///< by PID
+
 class ProcTable {
  public:
   /// `proc`: /proc, or a test's folder. `trust_pids`: the driver tells PIDs of this PID namespace;
@@ -34,8 +37,9 @@ class ProcTable {
   const ProcessFacts* find(int pid);
   /// Forgets all others.
   void keep_only(const std::set<int>& pids);
-  /// All that find() has told and keep_only() kept, by PID.
-  const std::map<int, ProcessFacts>& known() const { return known_; }
+  /// All that find() has told and keep_only() kept: the same object until something changes, as
+  /// cycles are many and changes few. Never null.
+  std::shared_ptr<const ProcessMap> known();
 
  private:
   std::optional<ProcessFacts> read(int pid, const containers::ProcStat& stat) const;
@@ -45,7 +49,8 @@ class ProcTable {
   bool trust_pids_;
   double boot_time_ = 0;
   double ticks_per_second_ = 100;
-  std::map<int, ProcessFacts> known_;
+  ProcessMap known_;
+  std::shared_ptr<const ProcessMap> shared_;  ///< a copy of known_; null after a change
 };
 
 /// "alice", or the number where there is no such user.

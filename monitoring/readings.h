@@ -42,8 +42,9 @@ struct Readings {
   double unix_now = 0;  ///< read together with `now`
   std::vector<GpuReading> gpus;
   std::vector<DaemonReading> daemons;
-  std::map<int, ProcessFacts> processes;  ///< by PID; of those on a GPU
-  ContainerNameMap names;                 ///< by id of container
+  /// Of those on a GPU; never null. The same object as in the last cycle while nothing changed.
+  std::shared_ptr<const ProcessMap> processes = std::make_shared<const ProcessMap>();
+  ContainerNameMap names;  ///< by id of container
   std::optional<double> cpu_ratio;
   std::vector<std::string> errors;  ///< of the collecting itself
 };

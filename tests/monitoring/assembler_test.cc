@@ -178,7 +178,7 @@ TEST_F(AssemblerTest, AProcessBelongsToItsWorkloadAndContainer) {
   ProcessFacts facts;
   facts.name = "python3";
   facts.container = Container{.id = std::string(64, 'a'), .short_id = std::string(12, 'a')};
-  readings_.processes[42] = facts;
+  readings_.processes = std::make_shared<const ProcessMap>(ProcessMap{{42, facts}});
   readings_.names[std::string(64, 'a')] = {.name = "serve"};
   const News news = cycle();
   const auto& processes = news.snapshot->gpus[0].processes;

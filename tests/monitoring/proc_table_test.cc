@@ -76,9 +76,11 @@ TEST(ProcTable, APidOfAnotherProcessIsToldAnew) {
   ProcTable table = proc.table();
   ASSERT_NE(table.find(10), nullptr);
   proc.add(10, 1, "sleep", "0::/\n", 8);
-  EXPECT_EQ(table.known().at(10).command, "python3");  // until somebody looks
+  const auto before = table.known();
+  EXPECT_EQ(before->at(10).command, "python3");  // until somebody looks
   ASSERT_NE(table.find(10), nullptr);
-  EXPECT_EQ(table.known().at(10).command, "sleep");
+  EXPECT_EQ(table.known()->at(10).command, "sleep");
+  EXPECT_EQ(before->at(10).command, "python3");  // what was told stays
 }
 
 TEST(ProcTable, AProcessThatEndedIsToldUntilItIsForgotten) {
@@ -91,6 +93,27 @@ TEST(ProcTable, AProcessThatEndedIsToldUntilItIsForgotten) {
   EXPECT_EQ(table.find(10)->command, "python3");
   table.keep_only({});
   EXPECT_EQ(table.find(10), nullptr);
+}
+
+TEST(ProcTable, WhatIsKnownIsOneObjectUntilItChanges) {
+  FakeProc proc;
+  proc.add(10, 1, "python3");
+  proc.add(11, 1, "python3");
+  ProcTable table = proc.table();
+  EXPECT_TRUE(table.known()->empty());
+  table.find(10);
+  const auto one = table.known();
+  EXPECT_EQ(one->size(), 1U);
+  table.find(10);
+  table.find(12);  // there is none
+  table.keep_only({10, 11});
+  EXPECT_EQ(table.known(), one);
+  table.find(11);
+  EXPECT_EQ(table.known()->size(), 2U);
+  table.keep_only({11});
+  EXPECT_EQ(table.known()->size(), 1U);
+  EXPECT_TRUE(table.known()->contains(11));
+  EXPECT_EQ(one->count(10), 1U);
 }
 
 /// Processes of a node that starts and ends many, each in a container of its own.
