@@ -55,10 +55,10 @@ Status History::load() {
   });
 }
 
-History::Track* History::track(const Key& key, bool exact) {
+History::Track* History::track(const KeyView& key, bool exact) {
   const auto found = tracks_.find(key);
   if (found != tracks_.end()) return &found->second;
-  const auto id = store_->add_series(key[0], key[1], key[2]);
+  const auto id = store_->add_series(std::string(key[0]), std::string(key[1]), key[2]);
   if (!id) {
     tell_once(id.error());
     return nullptr;
@@ -66,7 +66,8 @@ History::Track* History::track(const Key& key, bool exact) {
   Track track;
   track.id = *id;
   track.exact = exact;
-  return &tracks_.emplace(key, std::move(track)).first->second;
+  Key kept{std::string(key[0]), std::string(key[1]), std::string(key[2])};
+  return &tracks_.emplace(std::move(kept), std::move(track)).first->second;
 }
 
 Status History::put(Track& track, size_t tier) {
@@ -92,7 +93,7 @@ void History::add_point(Track& track, size_t tier, const Point& point) {
   chunk.points.push_back(point);
 }
 
-void History::add_value(const Key& key, bool exact, client::Label label, double t,
+void History::add_value(const KeyView& key, bool exact, client::Label label, double t,
                         const std::optional<double>& value) {
   if (!value || !std::isfinite(*value)) return;
   Track* const track = this->track(key, exact);
@@ -109,16 +110,16 @@ void History::add(const News& news) {
   newest_ = snapshot.at;
   for (const Gpu& gpu : snapshot.gpus) {
     for (const GpuSeries& kind : gpu_series()) {
-      add_value({gpu.uuid, "", std::string(kind.name)}, kind.counter, client::Label::kMeasured,
-                snapshot.at, kind.value(gpu));
+      add_value({gpu.uuid, "", kind.name}, kind.counter, client::Label::kMeasured, snapshot.at,
+                kind.value(gpu));
     }
   }
   for (const Workload& workload : snapshot.workloads) {
     infos_[workload.gpu][workload.workload] = {workload.name, workload.service_class};
     for (const WorkloadSeries& kind : workload_series()) {
       const Figure figure = kind.value(workload);
-      add_value({workload.gpu, workload.workload, std::string(kind.name)}, false, figure.label,
-                snapshot.at, figure.value);
+      add_value({workload.gpu, workload.workload, kind.name}, false, figure.label, snapshot.at,
+                figure.value);
     }
   }
   for (const SliceBlock& block : news.blocks) {

@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "monitoring/blocks.h"
@@ -102,11 +103,24 @@ class History {
     std::array<Chunk, kTiers> chunks;
   };
   using Key = std::array<std::string, 3>;  ///< GPU, workload, name
+  using KeyView = std::array<std::string_view, 3>;
+  /// Finds a Key by a KeyView: each cycle looks for each series.
+  struct KeyLess {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      for (size_t i = 0; i < a.size(); ++i) {
+        const int order = std::string_view(a[i]).compare(b[i]);
+        if (order != 0) return order < 0;
+      }
+      return false;
+    }
+  };
 
   History(HistoryOptions options, std::unique_ptr<Store> store);
   Status load();
-  Track* track(const Key& key, bool exact);
-  void add_value(const Key& key, bool exact, client::Label label, double t,
+  Track* track(const KeyView& key, bool exact);
+  void add_value(const KeyView& key, bool exact, client::Label label, double t,
                  const std::optional<double>& value);
   void add_point(Track& track, size_t tier, const Point& point);
   Status put(Track& track, size_t tier);
@@ -120,7 +134,7 @@ class History {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   std::unique_ptr<Store> store_;
-  std::map<Key, Track> tracks_;
+  std::map<Key, Track, KeyLess> tracks_;
   std::map<std::string, BlockLog> blocks_;                          ///< by GPU
   std::map<std::string, std::vector<SliceBlock>> unstored_blocks_;  ///< by GPU
   std::map<std::string, std::map<std::string, LaneInfo>> infos_;    ///< by GPU and workload
