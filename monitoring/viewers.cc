@@ -141,9 +141,10 @@ Viewers::Viewers(Board& board) : state_(std::make_shared<State>()), board_(board
   state_->thread = std::thread([state = state_.get()] { state->run(); });
   subscription_ = board.subscribe([state = state_.get()](const auto& news) {
     const std::lock_guard lock(state->mutex);
+    state->newest = news->snapshot;
+    if (state->viewers.empty()) return;
     if (state->news.size() >= kMaxNews) state->news.pop_front();
     state->news.push_back(news);
-    state->newest = news->snapshot;
     state->wake.notify_all();
   });
 }
