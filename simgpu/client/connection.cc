@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <ctime>
 
@@ -36,10 +37,12 @@ Result<Fd> connect_in_folder(const std::string& node) {
   return fd;
 }
 
-/// One packet, with the descriptor that came along (or -1). Empty: end of the connection.
-std::vector<std::byte> receive(int fd, Fd* passed) {
-  std::vector<std::byte> packet(wire::kMaxPacket);
-  iovec part{packet.data(), packet.size()};
+/// Room for one packet; not cleared, as readings and calls of the driver come often.
+using Room = std::array<std::byte, wire::kMaxPacket>;
+
+/// One packet in `room`, with the descriptor that came along (or -1). Empty: end of the connection.
+std::span<const std::byte> receive(int fd, Room& room, Fd* passed) {
+  iovec part{room.data(), room.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
   message.msg_iov = &part;
@@ -50,7 +53,6 @@ std::vector<std::byte> receive(int fd, Fd* passed) {
   do {
     size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
   } while (size < 0 && errno == EINTR);
-  packet.resize(size > 0 ? static_cast<size_t>(size) : 0);
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (size > 0 && header != nullptr && header->cmsg_type == SCM_RIGHTS) {
     int received = -1;
@@ -58,7 +60,7 @@ std::vector<std::byte> receive(int fd, Fd* passed) {
     Fd owned(received);
     if (passed != nullptr) *passed = std::move(owned);
   }
-  return packet;
+  return std::span(room).first(size > 0 ? static_cast<size_t>(size) : 0);
 }
 
 }  // namespace
@@ -92,7 +94,8 @@ Status Connection::say_hello(wire::Hello hello) {
   hello.header = next_header(wire::Type::kHello, sizeof hello, true);
   if (!send_packet(std::as_bytes(std::span(&hello, 1)), {})) return failed(kGone);
   Fd memory;
-  const std::vector<std::byte> packet = receive(fd_.get(), &memory);
+  Room room;
+  const std::span<const std::byte> packet = receive(fd_.get(), room, &memory);
   wire::Reply reply;
   if (packet.size() < sizeof reply + sizeof welcome_) {
     return failed("the simulated node's server refused the connection",
@@ -153,8 +156,9 @@ bool Connection::send_packet(std::span<const std::byte> head, std::span<const st
 Result<Answer> Connection::exchange(std::span<const std::byte> head,
                                     std::span<const std::byte> tail, uint64_t call, int pass_fd) {
   if (!send_packet(head, tail, pass_fd)) return failed(kGone);
+  Room room;
   while (true) {
-    const std::vector<std::byte> packet = receive(fd_.get(), nullptr);
+    const std::span<const std::byte> packet = receive(fd_.get(), room, nullptr);
     if (packet.size() < sizeof(wire::Header)) return failed(kGone);
     wire::Reply reply;
     std::memcpy(&reply.header, packet.data(), sizeof reply.header);
@@ -169,7 +173,8 @@ Result<std::optional<wire::Header>> Connection::next_notice(int timeout_ms) {
   pollfd item{fd_.get(), POLLIN, 0};
   const int ready = poll(&item, 1, timeout_ms);
   if (ready == 0 || (ready < 0 && errno == EINTR)) return std::optional<wire::Header>();
-  const std::vector<std::byte> packet = receive(fd_.get(), nullptr);
+  Room room;
+  const std::span<const std::byte> packet = receive(fd_.get(), room, nullptr);
   if (packet.size() < sizeof(wire::Header)) return failed(kGone);
   wire::Header header;
   std::memcpy(&header, packet.data(), sizeof header);
