@@ -101,11 +101,13 @@ struct TelemetryReader::State {
 };
 
 void TelemetryReader::State::read_fast(GpuSnapshot* snapshot, nvml::Code* worst) {
+  // Memory first: a driver may tell the other figures, which it samples more rarely, from the same
+  // reading.
+  if (const auto value = memory.read(device, worst)) snapshot->memory_used_bytes = value->used;
   if (const auto value = utilization.read(device, worst)) {
     snapshot->utilization_nvml = std::min(value->gpu, 100U) * 0.01;
     snapshot->memory_utilization = std::min(value->memory, 100U) * 0.01;
   }
-  if (const auto value = memory.read(device, worst)) snapshot->memory_used_bytes = value->used;
   if (const auto value = power_mw.read(device, worst)) snapshot->power_w = *value * 1e-3;
   if (const auto value = sm_clock.read(device, worst)) {
     snapshot->sm_clock_mhz = static_cast<int>(*value);

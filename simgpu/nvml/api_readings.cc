@@ -19,7 +19,7 @@ struct GpmSample {
 template <typename T>
 Code reading_of(DeviceHandle device, T* out, wire::Telemetry* reading) {
   if (out == nullptr) return Code::kInvalidArgument;
-  return Library::get().telemetry(device, reading);
+  return Library::get().recent_telemetry(device, reading);
 }
 
 Code info_of(DeviceHandle device, wire::DeviceInfo* info) {
@@ -73,9 +73,11 @@ bool gpm_value(const GpmSample& first, const GpmSample& second, GpmMetricId id, 
 }  // namespace
 
 Code nvmlDeviceGetMemoryInfo(DeviceHandle device, Memory* memory) {
+  if (memory == nullptr) return Code::kInvalidArgument;
   wire::Telemetry reading;
   wire::DeviceInfo info;
-  if (const Code code = reading_of(device, memory, &reading); code != Code::kSuccess) return code;
+  const Code read = Library::get().telemetry(device, &reading);
+  if (read != Code::kSuccess) return read;
   if (const Code code = info_of(device, &info); code != Code::kSuccess) return code;
   *memory = {info.memory_bytes, info.memory_bytes - reading.memory_used_bytes,
              reading.memory_used_bytes};

@@ -1,12 +1,14 @@
 // The state of the drop-in NVML in one process: a connection to the node as an observer.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/abi/nvml.h"
+#include "core/clock.h"
 #include "simgpu/client/connection.h"
 
 namespace corun::simgpu::nvml_api {
@@ -27,6 +29,10 @@ class Library {
   /// A call about one GPU. kGpuIsLost: the node's server is gone.
   nvml::Code call(wire::Type type, uint32_t device, Answer* answer);
   nvml::Code telemetry(nvml::DeviceHandle handle, wire::Telemetry* reading);
+  /// The same, or what a call of any thread was told less than a millisecond ago: monitors ask for
+  /// one figure after the other, and the node tells all at once. For figures that drivers sample
+  /// more rarely than that; not for memory, which a program may have taken just now.
+  nvml::Code recent_telemetry(nvml::DeviceHandle handle, wire::Telemetry* reading);
 
   std::recursive_mutex mutex;
 
@@ -37,6 +43,11 @@ class Library {
   int pid_ = 0;  ///< a forked child connects anew
   int users_ = 0;
   std::vector<wire::DeviceInfo> devices_;
+  struct Told {
+    Instant at;
+    wire::Telemetry reading;
+  };
+  std::map<uint32_t, Told> told_;  ///< the last of each GPU, by index
 };
 
 /// Copies `text` for a caller; kInsufficientSize when it does not fit.

@@ -65,6 +65,33 @@ TEST_F(Nvml, ReadingsFollowTheLoad) {
   EXPECT_GT(energy, 0u);
 }
 
+TEST_F(Nvml, MemoryIsToldAsItIsNow) {
+  nvml::Memory before{};
+  nvml::Memory held{};
+  ASSERT_EQ(nvmlDeviceGetMemoryInfo(device_, &before), Code::kSuccess);
+  Lines client = node_.client({"hold", "64"});
+  ASSERT_EQ(client.next(), "holding");
+  nvml::Utilization rates{};  // whose reading may serve others for a moment
+  ASSERT_EQ(nvmlDeviceGetUtilizationRates(device_, &rates), Code::kSuccess);
+  ASSERT_EQ(nvmlDeviceGetMemoryInfo(device_, &held), Code::kSuccess);
+  EXPECT_GE(held.used, before.used + (64U << 20));
+  EXPECT_EQ(nvmlDeviceGetMemoryInfo(device_, nullptr), Code::kInvalidArgument);
+}
+
+TEST_F(Nvml, AReadingServesForAMomentOnly) {
+  Lines client = node_.client({"busy", "64"});
+  ASSERT_EQ(client.next(), "holding");
+  wait_until_busy();
+  uint64_t first = 0;
+  uint64_t later = 0;
+  ASSERT_EQ(nvmlDeviceGetTotalEnergyConsumption(device_, &first), Code::kSuccess);
+  const Instant deadline = monotonic_now() + kPatience;
+  do {
+    ASSERT_EQ(nvmlDeviceGetTotalEnergyConsumption(device_, &later), Code::kSuccess);
+  } while (later == first && monotonic_now() < deadline);
+  EXPECT_GT(later, first);
+}
+
 TEST_F(Nvml, TheBusyProcessIsNamedWithItsUse) {
   Lines client = node_.client({"busy", "64"});
   ASSERT_EQ(client.next(), "holding");
