@@ -8,7 +8,8 @@ namespace corun::policy {
 
 namespace {
 
-constexpr double kGain = 0.5;       ///< so much of an error is taken back at once
+constexpr double kGain = 0.5;       ///< so much of an error is learned at once
+constexpr double kRepaid = 0.5;     ///< so much of what is owed is paid back until the next look
 constexpr double kLeastGot = 0.01;  ///< nobody counts as having got less
 constexpr double kNoDifference = 1e-9;
 
@@ -38,7 +39,8 @@ bool same_contenders(const View& view, const std::vector<double>& shares, const 
 
 void forget_looks(const View& view) {
   for (const SessionView& session : view.sessions) {
-    session.state->looks = session.state->looks_waiting = 0;
+    session.state->looks = 0;
+    session.state->looks_working = session.state->looks_waiting = 0;
   }
 }
 
@@ -48,12 +50,27 @@ void forget_corrections(const View& view, State& state) {
   forget_looks(view);
 }
 
-/// Some session of the workload was waiting nearly whenever it was looked at.
-bool mostly_waited(const View& view, size_t workload) {
-  return std::any_of(view.sessions.begin(), view.sessions.end(), [workload](const auto& one) {
+/// In so much of the looks some session of the workload did what `counted` counts.
+bool mostly(const View& view, size_t workload, uint32_t SessionState::*counted, double looks) {
+  return std::any_of(view.sessions.begin(), view.sessions.end(), [&](const auto& one) {
     return one.workload == workload && one.state->looks > 0 &&
-           one.state->looks_waiting >= kMostlyWaiting * one.state->looks;
+           one.state->*counted >= looks * one.state->looks;
   });
+}
+
+/// What each is to get until the next judgement: its share, more if it is owed, less if it owes.
+void set_meant(const View& view, const std::vector<double>& shares, double period_s, State& state) {
+  double sum = 0;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] <= 0) continue;
+    Correction& one = state.corrections.at(*view.workloads[i].key);
+    const double owed = period_s > 0 ? kRepaid * one.owed_s / period_s : 0;
+    one.meant = std::clamp(shares[i] + owed, shares[i] / 2, shares[i] * 2);
+    sum += one.meant;
+  }
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] > 0) state.corrections.at(*view.workloads[i].key).meant /= sum;
+  }
 }
 
 void begin_anew(const View& view, const std::vector<double>& shares,
@@ -61,35 +78,78 @@ void begin_anew(const View& view, const std::vector<double>& shares,
   forget_corrections(view, state);
   for (size_t i = 0; i < shares.size(); ++i) {
     if (shares[i] <= 0) continue;
-    state.corrections[*view.workloads[i].key] = {.share = shares[i], .factor = 1, .time = times[i]};
+    state.corrections[*view.workloads[i].key] = {.share = shares[i], .time = times[i]};
   }
+  set_meant(view, shares, 0, state);
+}
+
+/// What one got since the last judgement.
+struct Got {
+  size_t workload = 0;
+  Correction* correction = nullptr;
+  double share_s = 0;  ///< of the contenders' time, by the shares
+  double got_s = 0;
+  bool worked = false;  ///< nearly all the time
+  bool waited = false;
+};
+
+std::vector<Got> look(const View& view, const std::vector<double>& shares,
+                      const std::vector<Nanos>& times, State& state) {
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  std::vector<Got> found;
+  double all_s = 0;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i] <= 0) continue;
+    Correction& one = state.corrections.at(*view.workloads[i].key);
+    found.push_back({.workload = i,
+                     .correction = &one,
+                     .share_s = shares[i] / sum,
+                     .got_s = to_seconds(times[i] - one.time),
+                     .worked = mostly(view, i, &SessionState::looks_working, kAllLooks),
+                     .waited = mostly(view, i, &SessionState::looks_waiting, kMostLooks)});
+    all_s += found.back().got_s;
+  }
+  for (Got& one : found) {
+    one.share_s *= all_s;
+    // Slices are never kept from whoever wants them: nothing at all is no work, whatever it showed.
+    one.worked = one.worked && one.got_s >= kLeastGot * all_s;
+  }
+  return found;
+}
+
+/// Whether it has that, whoever got less than its share.
+bool all_short(const std::vector<Got>& all, bool Got::*what) {
+  return std::all_of(all.begin(), all.end(), [what](const Got& one) {
+    return one.got_s >= one.share_s * (1 - kShareTolerance) || one.*what;
+  });
+}
+
+void learn(const Got& got, double all_s, bool owing, State& state) {
+  Correction& one = *got.correction;
+  const bool starved = one.factor >= 1 && got.got_s < kClearlyLess * got.share_s && got.waited;
+  one.starved = starved ? one.starved + 1 : 0;
+  if (one.starved >= kStarvedFor) state.slices_fail = true;
+  if (owing) one.owed_s = std::clamp(one.owed_s + got.share_s - got.got_s, -all_s, all_s);
+  const double error = one.meant * all_s / std::max(kLeastGot * all_s, got.got_s);
+  if (std::abs(error - 1) < kShareTolerance) return;
+  one.factor =
+      std::clamp(one.factor * std::pow(error, kGain), 1 / kMostCorrection, kMostCorrection);
 }
 
 void judge(const View& view, const std::vector<double>& shares, const std::vector<Nanos>& times,
            State& state) {
-  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
-  Nanos all{};
-  for (size_t i = 0; i < shares.size(); ++i) {
-    if (shares[i] > 0) all += times[i] - state.corrections.at(*view.workloads[i].key).time;
+  const std::vector<Got> all = look(view, shares, times, state);
+  double all_s = 0;
+  for (const Got& one : all) all_s += one.got_s;
+  if (all_s < to_seconds(kJudgedTime)) return;
+  // Who had no work for a part of the time was to get less: nothing is learned from that.
+  const bool contended = all_short(all, &Got::worked);
+  const bool owing = all_short(all, &Got::waited);
+  for (const Got& one : all) {
+    one.correction->time = times[one.workload];
+    if (contended) learn(one, all_s, owing, state);
   }
-  if (all < kJudgedTime) return;
-  for (size_t i = 0; i < shares.size(); ++i) {
-    if (shares[i] <= 0) continue;
-    Correction& one = state.corrections.at(*view.workloads[i].key);
-    const double all_s = to_seconds(all);
-    const double got_s = to_seconds(times[i] - one.time);
-    const double share_s = shares[i] / sum * all_s;
-    one.time = times[i];
-    const bool starved = got_s < kClearlyLess * share_s && mostly_waited(view, i);
-    one.starved = starved ? one.starved + 1 : 0;
-    if (one.starved >= kStarvedFor) state.slices_fail = true;
-    one.owed_s = std::clamp(one.owed_s + share_s - got_s, -all_s, all_s);
-    const double error =
-        std::max(kLeastGot * all_s, share_s + one.owed_s) / std::max(kLeastGot * all_s, got_s);
-    if (std::abs(error - 1) < kShareTolerance) continue;
-    one.factor =
-        std::clamp(one.factor * std::pow(error, kGain), 1 / kMostCorrection, kMostCorrection);
-  }
+  if (contended) set_meant(view, shares, all_s, state);
   forget_looks(view);
 }
 
@@ -110,7 +170,8 @@ std::vector<double> correct_shares(const View& view, const std::vector<double>& 
   double weighted = 0;
   for (size_t i = 0; i < shares.size(); ++i) {
     if (shares[i] <= 0) continue;
-    corrected[i] *= state.corrections.at(*view.workloads[i].key).factor;
+    const Correction& one = state.corrections.at(*view.workloads[i].key);
+    corrected[i] = one.meant * one.factor;
     sum += shares[i];
     weighted += corrected[i];
   }

@@ -11,8 +11,9 @@
 // And where all work that a workload has at a time fits into any slice, lengths do nothing: of two
 // servers that are asked back to back each waits for its answer before it has more work, and they
 // alternate whatever their slices (3 : 1 became 50 : 50, measured, results/h200/published). Whoever
-// gets clearly less than its share for some judgements in a row, while a thread of it waits for the
-// GPU, is taken for one of these; turns by the clock then hold the others back.
+// gets clearly less than its share for some judgements in a row, though its slices are not below it
+// and a thread of it waits for the GPU, is taken for one of these; turns by the clock then hold the
+// others back.
 #pragma once
 
 #include <vector>
@@ -28,10 +29,12 @@ inline constexpr double kShareTolerance = 0.015;
 /// Slices of a share differ from it by this factor at most, and 1 / this at least.
 inline constexpr double kMostCorrection = 2.5;
 
-/// Less than so much of a share counts as clearly less, if a thread waited in so much of the looks,
-/// and so many judgements in a row are believed.
+/// Less than so much of a share counts as clearly less, if a thread waited in most looks, and so
+/// many judgements in a row are believed.
 inline constexpr double kClearlyLess = 0.85;
-inline constexpr double kMostlyWaiting = 0.7;
+inline constexpr double kMostLooks = 0.7;
+/// Who has shown work in fewer looks had none for a part of the time, which is not judged then.
+inline constexpr double kAllLooks = 0.9;
 inline constexpr int kStarvedFor = 3;
 
 /// `shares`: beside view.workloads, 0 for those that do not contend. Returns them as slices are to

@@ -71,6 +71,15 @@ void take_in(State& state, SessionState& session, const SessionReading& reading,
   note_held_calls(state, session, reading, now);
 }
 
+/// The estimate of GPU time says nothing here: it may go on after the work, to catch up.
+void count_look(SessionState& session, const SessionReading& reading) {
+  const bool works = reading.launches > session.last.launches ||
+                     reading.workload_time > session.last.workload_time || reading.waiting;
+  ++session.looks;
+  session.looks_working += works ? 1 : 0;
+  session.looks_waiting += reading.waiting ? 1 : 0;
+}
+
 void apply(State& state, const Tick& event, Instant now) {
   state.last_tick = now;
   state.device_used_bytes = event.device_used_bytes;
@@ -84,8 +93,7 @@ void apply(State& state, const Tick& event, Instant now) {
       session.wants = true;
     }
     take_in(state, session, reading, now);
-    ++session.looks;
-    session.looks_waiting += reading.waiting ? 1 : 0;
+    count_look(session, reading);
     session.last = reading;
     session.last.new_bursts.clear();
   }

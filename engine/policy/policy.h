@@ -246,8 +246,10 @@ struct SessionState {
   uint64_t promised_bytes = 0;                  ///< it may try again for so much
   Instant last_call{};            ///< last tick in which calls of any kind rose; the join at first
   uint64_t held_when_parked = 0;  ///< held_calls when its parking began
-  /// Ticks since shares were last judged, and those of them in which a thread waited for the GPU.
+  /// Ticks since shares were last judged, those in which it showed work, and those in which a
+  /// thread waited for the GPU.
   uint32_t looks = 0;
+  uint32_t looks_working = 0;
   uint32_t looks_waiting = 0;
 };
 
@@ -282,10 +284,11 @@ struct TurnAccount {
 /// How slices of a workload differ from its share, so that it gets the share.
 struct Correction {
   double share = 0;   ///< that it was to get
-  double factor = 1;  ///< its slices, times this
+  double meant = 0;   ///< of all GPU time since the last judgement: its share, and what is owed
+  double factor = 1;  ///< its slices, over what is meant: how much of slices it gives up
   Nanos time{};       ///< GPU time it had when this was last judged
   double owed_s = 0;  ///< GPU time that it was to get, and did not, since the shares are these
-  int starved = 0;    ///< judgements in a row in which it got clearly less, and waited
+  int starved = 0;    ///< judgements in a row in which it waited, and got less than its slices were
 };
 
 /// Bursts of a latency-critical workload since its leak was last judged.

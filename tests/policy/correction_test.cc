@@ -106,6 +106,7 @@ std::vector<double> got_of(const Trainings& trainings) {
     for (size_t i = 0; i < count; ++i) {
       reading.readings[i + 1] = node[i + 1].last;
       reading.readings[i + 1].launches += 10;
+      reading.readings[i + 1].waiting = true;  // they run some steps ahead, and wait
       reading.readings[i + 1].workload_time = from_seconds(got_ms[i] / 1e3);
     }
     node.now = node.now + 100 * kMs;
@@ -221,6 +222,31 @@ TEST(Correction, WhoGetsLessAndDoesNotWaitWantsNoMore) {
   servers.first_waits = false;
   servers.go_on(60);
   EXPECT_FALSE(servers.node.state.turns);
+}
+
+TEST(Correction, WhoHadNoWorkIsOwedNothing) {
+  Node node;
+  node.use(PolicyKind::kFair);
+  node.join(1, workload("begins later"));
+  node.join(2, workload("works"));
+  const auto look = [&node](Nanos first, Nanos second) {
+    Tick tick;
+    const std::map<SessionId, Nanos> got = {{1, first}, {2, second}};
+    for (const auto& [id, time] : got) {
+      SessionReading reading = node[id].last;
+      reading.workload_time += time;
+      if (time > Nanos(0)) reading.launches += 10;
+      tick.readings[id] = reading;
+    }
+    node.now = node.now + 100 * kMs;
+    node.event(tick);
+  };
+  look(1 * kMs, 1 * kMs);
+  for (int i = 0; i < 9; ++i) look(Nanos(0), 100 * kMs);  // a second later it would not count
+  for (int i = 0; i < 10; ++i) {
+    look(50 * kMs, 50 * kMs);
+    EXPECT_EQ(node[1].slice_us, node[2].slice_us) << i;
+  }
 }
 
 TEST(Correction, OtherSharesGiveSlicesAnotherChance) {
