@@ -76,7 +76,7 @@ std::vector<Line> gpu_lines(const Gpu& gpu, size_t columns, bool brief) {
   std::vector<Line> lines(brief ? 1 : 2);
   Line& first = lines[0];
   first.add(fmt::format("GPU {} ", gpu.index), Ink::kBold);
-  first.cell(gpu.name, left - 17, Ink::kBold).add(" ").cell(gpu.mode, 10, Ink::kInfo);
+  first.cell(gpu.name, left - 19, Ink::kBold).add(" ").cell(gpu.mode, 11, Ink::kInfo);
   first.fill(left);
   add_bar(first, "USE", gpu.utilization, bars);
   first.right(percent(gpu.utilization), 6);

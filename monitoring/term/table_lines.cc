@@ -131,6 +131,13 @@ Line heading_line(std::string_view text, size_t columns) {
   return Line().add(text).fill(columns).invert();
 }
 
+/// The program's folder would fill what 80 columns have for the command.
+std::string without_folder(const std::string& command) {
+  if (!command.starts_with('/')) return command;
+  const size_t end = std::min(command.find(' '), command.size());
+  return command.substr(command.rfind('/', end) + 1);
+}
+
 Line process_line(const Snapshot& snapshot, const ViewState& view, const ProcessRow& row,
                   size_t columns) {
   const Process& process = *row.process;
@@ -151,7 +158,7 @@ Line process_line(const Snapshot& snapshot, const ViewState& view, const Process
     const std::string place = process.container ? place_of(snapshot, *process.container) : "host";
     line.cell(place, 16, process.container ? Ink::kInfo : Ink::kDim).add(" ");
   }
-  line.add(process.command.empty() ? process.name : process.command);
+  line.add(process.command.empty() ? process.name : without_folder(process.command));
   line.cut(columns);
   if (chosen) line.fill(columns).invert();
   return line;

@@ -17,7 +17,7 @@ Process process(int pid, const char* user, const char* command, uint64_t gib,
                 std::optional<std::string> container, std::optional<std::string> workload) {
   return {.pid = pid,
           .name = "python3",
-          .command = command,
+          .command = "/usr/bin/" + std::string(command),
           .user = user,
           .memory_bytes = gib * kGiB,
           .sm_utilization = 0.2,
