@@ -1,7 +1,7 @@
 // The frame of the page: what is on top, the choice of views, and what is said when the server is
 // gone.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Theme } from './state/store';
+import { eventsSoFar, type Theme } from './state/store';
 import { applyTheme, gpuOf, readTheme, useAppState, usePage, useRoute } from './ui/context';
 import { Badge } from './ui/parts';
 import { NoGpu, Starting } from './views/empty';
@@ -62,8 +62,9 @@ function Header({ route }: { route: string }) {
     addEventListener('resize', show);
     return () => removeEventListener('resize', show);
   }, [route]);
-  const { snapshot, link, events } = useAppState();
-  const bad = events.filter((event) => event.severity === 'error').length;
+  const state = useAppState();
+  const { snapshot, link } = state;
+  const bad = eventsSoFar(state).filter((event) => event.severity === 'error').length;
   const node = snapshot?.node;
   return <header class="top">
     <div class="bar">

@@ -96,6 +96,12 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
+/** Events until now: a recording that is played has those of later times already. */
+export function eventsSoFar({ events, snapshot }: State): Event[] {
+  if (!snapshot?.replay) return events;
+  return events.filter((event) => event.at <= snapshot.at);
+}
+
 /** The server's time now: the snapshot's, carried on, at the replay's speed when there is one. */
 export function serverNow(state: State, nowMs: number): number {
   if (!state.snapshot) return Date.now() / 1000;

@@ -1,6 +1,7 @@
 // What happened on the node, newest first.
 import { useState } from 'preact/hooks';
 import type { Event, Severity } from '../api/contract';
+import { eventsSoFar } from '../state/store';
 import { useAppState } from '../ui/context';
 import { Badge, Panel, type Tone } from '../ui/parts';
 import { dateTime } from '../format';
@@ -27,7 +28,7 @@ export function EventList({ events }: { events: Event[] }) {
 }
 
 export function Events() {
-  const { events } = useAppState();
+  const events = eventsSoFar(useAppState());
   const [least, setLeast] = useState<Severity>('info');
   const [word, setWord] = useState('');
   const [shown, setShown] = useState(SHOWN);

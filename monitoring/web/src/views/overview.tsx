@@ -1,6 +1,7 @@
 // All GPUs at a glance, who has the chosen one, and the last events.
 import type { Gpu, Workload } from '../api/contract';
 import { SliceChart } from '../timeline/chart';
+import { eventsSoFar } from '../state/store';
 import { colourVar, gpuOf, useAppState, usePage, workloadsOf } from '../ui/context';
 import { Badge, Panel, Spark, Swatch } from '../ui/parts';
 import { bytes, celsius, clock, hertz, percent, watts } from '../format';
@@ -103,7 +104,8 @@ const MiniMig = ({ gpu }: { gpu: Gpu }) =>
   </div>;
 
 export function Overview() {
-  const { snapshot, gpu: chosen, events } = useAppState();
+  const state = useAppState();
+  const { snapshot, gpu: chosen } = state;
   const gpu = gpuOf(snapshot, chosen);
   return <>
     <div class="cards">{snapshot!.gpus.map((one) => <Card key={one.uuid} gpu={one} />)}</div>
@@ -115,7 +117,7 @@ export function Overview() {
       <WorkloadTable workloads={snapshot!.workloads} brief />
     </Panel>
     <Panel title="Last events" aside={<a href="#/events">All of them</a>}>
-      <EventList events={events.slice(-5).reverse()} />
+      <EventList events={eventsSoFar(state).slice(-5).reverse()} />
     </Panel>
   </>;
 }

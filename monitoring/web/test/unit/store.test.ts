@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Event, Snapshot } from '../../src/api/contract';
 import { backoffMs } from '../../src/api/stream';
-import { EVENTS_KEPT, TRAIL_S, Store, grow, initial, merge, reduce, serverNow }
+import { EVENTS_KEPT, TRAIL_S, Store, eventsSoFar, grow, initial, merge, reduce, serverNow }
   from '../../src/state/store';
 
 const node = { hostname: 'n', version: '1', driver: null, simulated: true,
@@ -82,4 +82,13 @@ test('a store tells its listeners, until they leave', () => {
 
 test('the stream comes back ever slower, up to 15 s', () => {
   assert.deepEqual([0, 1, 2, 5, 50].map(backoffMs), [500, 1000, 2000, 15000, 15000]);
+});
+
+test('a recording that is played tells no events of later times', () => {
+  const replay = { paused: false, speed: 1, from: 0, to: 10, at: 4, file: 'f' };
+  let state = reduce(initial, { type: 'events', events: [event(3), event(4), event(5)] });
+  state = reduce(state, { type: 'snapshot', snapshot: snapshot(4, ['a'], { replay }), nowMs: 0 });
+  assert.deepEqual(eventsSoFar(state).map((e) => e.seq), [3, 4]);
+  state = reduce(state, { type: 'snapshot', snapshot: snapshot(4, ['a']), nowMs: 0 });
+  assert.equal(eventsSoFar(state).length, 3, 'live, the events are ahead of the snapshot');
 });
