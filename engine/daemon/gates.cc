@@ -22,6 +22,7 @@ void Gates::assign(size_t gate, uint64_t session) {
   State& state = states_[gate];
   state.holder = session;
   state.closed_since.reset();
+  state.opened.reset();
   wire::GatePage& page = pages_->page(gate);
   page.holder.store(session, std::memory_order_release);
   open_gate(page);
@@ -45,7 +46,10 @@ std::vector<Gates::Opened> Gates::supervise(Instant now, Nanos max_burst) {
     }
     const Nanos closed = now - *state.closed_since;
     if (state.holder != 0 && closed <= max_burst) continue;
-    opened.push_back({i, state.holder, closed});
+    const bool again = state.opened && state.opened_of == *state.closed_since;
+    opened.push_back({i, state.holder, closed, again ? now - *state.opened : closed, again});
+    state.opened = now;
+    state.opened_of = *state.closed_since;
     force_open(i);
   }
   return opened;

@@ -49,7 +49,9 @@ class Gates {
   struct Opened {
     size_t gate = 0;
     uint64_t holder = 0;
-    Nanos closed{};
+    Nanos closed{};      ///< since the burst closed it first
+    Nanos fresh{};       ///< of that, since it was opened last
+    bool again = false;  ///< it was opened before in this burst, which closed it again
   };
   std::vector<Opened> supervise(Instant now, Nanos max_burst);
   /// When the first gate that is closed now will have been so for `max_burst`, or nothing.
@@ -68,6 +70,8 @@ class Gates {
     std::optional<Instant> closed_since;
     uint32_t burst = 0;
     uint64_t forced = 0;
+    std::optional<Instant> opened;  ///< by the daemon
+    Instant opened_of{};            ///< closed_since of what was opened
   };
 
   GatePages* pages_;

@@ -327,8 +327,9 @@ void Sharing::supervise_gates(Instant now) {
     const auto holder = sessions_.find(opened.holder);
     const std::string name =
         holder != sessions_.end() ? holder->second->workload() : "a session that is gone";
-    if (holder != sessions_.end()) record(name).gate_opened_late += opened.closed;
-    opened_late_[opened.gate] += opened.closed;
+    if (holder != sessions_.end()) record(name).gate_opened_late += opened.fresh;
+    opened_late_[opened.gate] += opened.fresh;
+    if (opened.again) continue;  // a burst that goes on closes it again with each launch
     note("gate-opened",
          fmt::format("gate of {} held for {:.0f} ms, opened", name, to_millis(opened.closed)), now);
   }

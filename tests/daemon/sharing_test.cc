@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "tests/daemon/sharing_fixture.h"
 
 namespace corun::daemon::testing {
@@ -147,6 +149,25 @@ TEST_F(SharingTest, AGateThatIsHeldForTooLongIsOpenedAndTold) {
   EXPECT_EQ(events.back().kind, "gate-opened");
   EXPECT_EQ(events.back().text, "gate of 1000/lc held for 101 ms, opened");
   EXPECT_EQ(sharing->status(now).gates.at(0).opened_by_daemon, 1U);
+}
+
+TEST_F(SharingTest, ABurstThatGoesOnIsToldOnceAndItsTimeIsCountedOnce) {
+  join("lc", {{policy::AssignGate{1, 0, 50}, ""}});
+  close_gate(0);
+  advance(milliseconds(101));
+  const size_t events = sharing->events(0).entries.size();
+  for (int i = 0; i < 5; ++i) {
+    gates.page(0).word = wire::kClosed;  // by the next launch of the same burst
+    advance(milliseconds(10));
+    EXPECT_TRUE(is_open(0));
+  }
+  EXPECT_EQ(sharing->events(0).entries.size(), events);
+  EXPECT_EQ(sharing->status(now).gates.at(0).opened_by_daemon, 6U);
+  const auto status = sharing->status(now);
+  const auto& figures = status.workloads.at(0).figures;
+  const auto closed = std::ranges::find(figures, "gate_closed_seconds", &client::Figure::name);
+  ASSERT_NE(closed, figures.end());
+  EXPECT_NEAR(closed->value.value_or(0), 0.151, 1e-9);
 }
 
 TEST_F(SharingTest, TheNextBurstHasItsOwnTime) {
