@@ -120,7 +120,7 @@ Status CellRun::start_tenants(const std::filesystem::path& channel_dir) {
     place.prepend_env = site_.node_prepend_env;
     for (const auto& [key, value] : edits.prepend_env) {
       std::string& behind = place.prepend_env[key];
-      behind = behind.empty() ? value : value + ":" + behind;
+      behind = behind.empty() ? value : fmt::format("{}:{}", value, behind);
     }
     for (const auto& [key, value] : edits.env) {
       place.env[key] = value;

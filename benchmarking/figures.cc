@@ -105,6 +105,7 @@ std::optional<AgainstSolo> progress_against_solo(const Rows& rows) {
   const auto progress = known<Estimate>(rows, [](const ResultRow& row) { return row.progress; });
   if (progress.empty()) return std::nullopt;
   std::vector<double> values;
+  values.reserve(progress.size());
   for (const Estimate& launch : progress) values.push_back(launch.value);
   const std::vector<double> ones(values.size(), 1.0);
   AgainstSolo found{values.front(), stats::paired_ratio(ones, values)};

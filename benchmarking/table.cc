@@ -67,8 +67,8 @@ void print_scores(const std::vector<Score>& scores, const std::string& mix, Text
     any = true;
     const std::string tail = tail_text(score);
     const std::string progress = progress_text(score);
-    printer.wrapped(
-        score.mode + ": " + tail + (tail.empty() || progress.empty() ? "" : ", ") + progress, "  ");
+    const char* const between = tail.empty() || progress.empty() ? "" : ", ";
+    printer.wrapped(fmt::format("{}: {}{}{}", score.mode, tail, between, progress), "  ");
   }
 }
 

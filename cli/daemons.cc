@@ -65,6 +65,7 @@ Result<modes::RunningDaemon> only_daemon(const std::string& run_dir) {
   CORUN_ASSIGN(std::vector<modes::RunningDaemon> daemons, require_daemons(run_dir));
   if (daemons.size() == 1) return std::move(daemons.front());
   std::vector<std::string> dirs;
+  dirs.reserve(daemons.size());
   for (const auto& daemon : daemons) dirs.push_back(daemon.run_dir.string());
   return usage_error(
       fmt::format("{} daemons run here", daemons.size()),

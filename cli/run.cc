@@ -76,7 +76,7 @@ Edits edits_of_container(const RunPlace& place) {
                       place.container.mounts.end());
   for (const auto& [name, value] : place.node_prepend_env) {
     std::string& before = edits.prepend_env[name];
-    before = before.empty() ? value : before + ":" + value;
+    before = before.empty() ? value : fmt::format("{}:{}", before, value);
   }
   return edits;
 }

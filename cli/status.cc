@@ -52,6 +52,7 @@ Result<ExitCode> run_status(std::span<const std::string> arguments, Console& con
   CORUN_TRY(parse_arguments(app, "status", arguments));
   CORUN_ASSIGN(const auto daemons, require_daemons(run_dir));
   std::vector<client::DaemonStatus> all;
+  all.reserve(daemons.size());
   for (const auto& daemon : daemons) all.push_back(daemon.status);
   auto containers = named_containers(all);
   if (json) {

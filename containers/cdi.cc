@@ -39,12 +39,12 @@ Json mount_json(const Edits::Mount& mount) {
 Json edits_json(const Edits& edits) {
   Json json = Json::object();
   for (const auto& [name, value] : edits.env) {
-    if (!edits.prepend_env.contains(name)) json["env"].push_back(name + "=" + value);
+    if (!edits.prepend_env.contains(name)) json["env"].push_back(fmt::format("{}={}", name, value));
   }
   for (const auto& [name, value] : edits.prepend_env) {
     const auto behind = edits.env.find(name);
     const std::string rest = behind == edits.env.end() ? "" : ":" + behind->second;
-    json["env"].push_back(name + "=" + value + rest);
+    json["env"].push_back(fmt::format("{}={}{}", name, value, rest));
   }
   for (const std::string& device : edits.devices) json["deviceNodes"].push_back({{"path", device}});
   for (const Edits::Mount& mount : edits.mounts) json["mounts"].push_back(mount_json(mount));

@@ -87,7 +87,7 @@ http::Response too_many(std::string_view what) {
 struct Api::Route {
   std::string_view path;  ///< one that ends with '/' is a prefix
   std::string_view method;
-  void (Api::*handle)(Call call);
+  void (Api::*handle)(Call&& call);
 };
 
 const Api::Route Api::kRoutes[] = {
@@ -162,7 +162,7 @@ void Api::handle(http::Request request, const std::shared_ptr<http::Exchange>& e
   dispatch(std::move(call));
 }
 
-void Api::dispatch(Call call) {
+void Api::dispatch(Call&& call) {
   const std::string& path = call.target.path;
   const std::string_view method =
       call.request.method == "HEAD" ? std::string_view("GET") : call.request.method;
@@ -178,7 +178,7 @@ void Api::dispatch(Call call) {
   give(call, error_answer(404, "there is nothing at this address"));
 }
 
-void Api::later(Call call, std::function<http::Response()> make) {
+void Api::later(Call&& call, std::function<http::Response()> make) {
   auto shared = std::make_shared<Call>(std::move(call));
   const bool taken = queries_.add([this, shared, make = std::move(make)] {
     if (shared->exchange->gone()) return;
@@ -188,9 +188,9 @@ void Api::later(Call call, std::function<http::Response()> make) {
   if (!taken) give(*shared, too_many("too many queries wait"));
 }
 
-void Api::healthy(Call call) { give(call, text_answer("ok\n", "text/plain; charset=utf-8")); }
+void Api::healthy(Call&& call) { give(call, text_answer("ok\n", "text/plain; charset=utf-8")); }
 
-void Api::ready(Call call) {
+void Api::ready(Call&& call) {
   if (parts_.board.newest()) {
     return give(call, text_answer("ready\n", "text/plain; charset=utf-8"));
   }
@@ -199,7 +199,7 @@ void Api::ready(Call call) {
   give(call, std::move(response));
 }
 
-void Api::metrics(Call call) {
+void Api::metrics(Call&& call) {
   if (scrapes_ >= kMostScrapes) return give(call, too_many("too many scrapes at once"));
   ++scrapes_;
   const std::string accepts(call.request.header("Accept").value_or(""));
@@ -223,13 +223,13 @@ void Api::metrics(Call call) {
   give(*shared, too_many("too many queries wait"));
 }
 
-void Api::snapshot(Call call) {
+void Api::snapshot(Call&& call) {
   const auto newest = parts_.board.newest();
   if (!newest) return ready(std::move(call));
   give(call, json_answer(to_json(*newest)));
 }
 
-void Api::stream(Call call) {
+void Api::stream(Call&& call) {
   const auto hz = call.target.number("hz", 0.1, 10);
   if (!hz) return give(call, error_answer(hz.error()));
   if (call.request.method == "HEAD") return give(call, text_answer("", "text/event-stream"));
@@ -238,7 +238,7 @@ void Api::stream(Call call) {
   }
 }
 
-void Api::slices(Call call) {
+void Api::slices(Call&& call) {
   const auto newest = parts_.board.newest();
   const auto range = range_of(call.target, newest ? newest->at : unix_now());
   const auto pixels = call.target.number("px", 1, 10'000);
@@ -254,7 +254,7 @@ void Api::slices(Call call) {
   });
 }
 
-void Api::series(Call call) {
+void Api::series(Call&& call) {
   const auto newest = parts_.board.newest();
   const auto range = range_of(call.target, newest ? newest->at : unix_now());
   const auto points = call.target.number("points", 1, 10'000);
@@ -277,7 +277,7 @@ void Api::series(Call call) {
   });
 }
 
-void Api::events(Call call) {
+void Api::events(Call&& call) {
   const auto since = call.target.number("since", 0, 1e15);
   const auto limit = call.target.number("limit", 1, 10'000);
   if (!since) return give(call, error_answer(since.error()));
@@ -293,7 +293,7 @@ void Api::events(Call call) {
   });
 }
 
-void Api::reports(Call call) {
+void Api::reports(Call&& call) {
   later(std::move(call), [this] {
     if (!options_.results) {
       return json_answer({{"schema", kLiveSchema}, {"reports", Json::array()}});
@@ -302,7 +302,7 @@ void Api::reports(Call call) {
   });
 }
 
-void Api::report(Call call) {
+void Api::report(Call&& call) {
   const std::string rest = call.target.path.substr(std::string_view("/reports/").size());
   later(std::move(call), [this, rest] {
     if (options_.results) {
@@ -323,7 +323,7 @@ std::optional<http::Response> Api::refuse_write(const http::Request& request) co
   return response;
 }
 
-void Api::order(Call call) {
+void Api::order(Call&& call) {
   if (auto refusal = refuse_write(call.request)) return give(call, std::move(*refusal));
   if (!parts_.daemon_folder) {
     return give(call, error_answer(400, "a recording cannot be changed"));
@@ -355,7 +355,7 @@ void Api::order(Call call) {
   }).detach();
 }
 
-void Api::replay(Call call) {
+void Api::replay(Call&& call) {
   if (!parts_.replay) {
     return give(call, error_answer(404, "this is a live node, no recording",
                                    "play one with corun serve --replay F"));
@@ -367,7 +367,7 @@ void Api::replay(Call call) {
        done ? json_answer({{"schema", kLiveSchema}, {"ok", true}}) : error_answer(done.error()));
 }
 
-void Api::page(Call call) {
+void Api::page(Call&& call) {
   auto response = page_answer(call.request, call.target.path);
   give(call,
        response ? std::move(*response) : error_answer(404, "there is nothing at this address"));

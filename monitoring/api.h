@@ -63,24 +63,24 @@ class Api {
   struct Route;
   static const Route kRoutes[];
 
-  void dispatch(Call call);
+  void dispatch(Call&& call);
   void give(const Call& call, http::Response response) const;
   /// Runs `make` on the thread of queries and gives its answer.
-  void later(Call call, std::function<http::Response()> make);
+  void later(Call&& call, std::function<http::Response()> make);
 
-  void healthy(Call call);
-  void ready(Call call);
-  void metrics(Call call);
-  void snapshot(Call call);
-  void stream(Call call);
-  void slices(Call call);
-  void series(Call call);
-  void events(Call call);
-  void reports(Call call);
-  void report(Call call);
-  void order(Call call);
-  void replay(Call call);
-  void page(Call call);
+  void healthy(Call&& call);
+  void ready(Call&& call);
+  void metrics(Call&& call);
+  void snapshot(Call&& call);
+  void stream(Call&& call);
+  void slices(Call&& call);
+  void series(Call&& call);
+  void events(Call&& call);
+  void reports(Call&& call);
+  void report(Call&& call);
+  void order(Call&& call);
+  void replay(Call&& call);
+  void page(Call&& call);
   std::optional<http::Response> refuse_write(const http::Request& request) const;
 
   const ApiOptions options_;

@@ -51,8 +51,8 @@ Node node_of(const std::vector<GpuInfo>& gpus, const CollectorOptions& options) 
 }  // namespace
 
 struct Collector::State {
-  State(std::shared_ptr<const gpu::Nvml> nvml, std::vector<GpuInfo> gpus, CollectorOptions given,
-        Board& target)
+  State(const std::shared_ptr<const gpu::Nvml>& nvml, const std::vector<GpuInfo>& gpus,
+        CollectorOptions given, Board& target)
       : options(std::move(given)),
         board(target),
         assembler(node_of(gpus, options), options.first_event),
@@ -155,11 +155,11 @@ Collector::Collector(std::unique_ptr<State> state) : state_(std::move(state)) {
   state_->thread = std::thread([this] { state_->run(); });
 }
 
-std::unique_ptr<Collector> Collector::start(std::shared_ptr<const gpu::Nvml> nvml,
-                                            std::vector<GpuInfo> gpus, CollectorOptions options,
-                                            Board& board) {
-  return std::unique_ptr<Collector>(new Collector(
-      std::make_unique<State>(std::move(nvml), std::move(gpus), std::move(options), board)));
+std::unique_ptr<Collector> Collector::start(const std::shared_ptr<const gpu::Nvml>& nvml,
+                                            const std::vector<GpuInfo>& gpus,
+                                            CollectorOptions options, Board& board) {
+  return std::unique_ptr<Collector>(
+      new Collector(std::make_unique<State>(nvml, gpus, std::move(options), board)));
 }
 
 Collector::~Collector() {

@@ -29,9 +29,9 @@ struct CollectorOptions {
 class Collector {
  public:
   /// `board` outlives it.
-  static std::unique_ptr<Collector> start(std::shared_ptr<const gpu::Nvml> nvml,
-                                          std::vector<GpuInfo> gpus, CollectorOptions options,
-                                          Board& board);
+  static std::unique_ptr<Collector> start(const std::shared_ptr<const gpu::Nvml>& nvml,
+                                          const std::vector<GpuInfo>& gpus,
+                                          CollectorOptions options, Board& board);
   ~Collector();
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;

@@ -175,6 +175,7 @@ ContainerNameMap ask_engines(std::span<const std::filesystem::path> sockets,
   };
   while (needs_more() && monotonic_now() < deadline) {
     std::vector<int> fds;
+    fds.reserve(questions.size());
     for (const Question& one : questions) fds.push_back(one.fd());
     const std::vector<bool> readable = wait_readable(fds, deadline);
     for (size_t i = 0; i < questions.size(); ++i) {

@@ -151,7 +151,7 @@ Viewers::Viewers(Board& board) : state_(std::make_shared<State>()), board_(board
 
 Viewers::~Viewers() { stop(); }
 
-bool Viewers::add(std::shared_ptr<http::Exchange> exchange, double hz) {
+bool Viewers::add(const std::shared_ptr<http::Exchange>& exchange, double hz) {
   auto viewer = std::make_shared<Viewer>();
   viewer->exchange = exchange;
   viewer->period = from_seconds(1 / hz);

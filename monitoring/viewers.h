@@ -27,7 +27,7 @@ class Viewers {
 
   /// Begins a stream of at most `hz` snapshots a second; false when there are too many viewers. On
   /// the exchange's thread.
-  bool add(std::shared_ptr<http::Exchange> exchange, double hz);
+  bool add(const std::shared_ptr<http::Exchange>& exchange, double hz);
   /// Ends all streams; nobody is added any more.
   void stop();
   const Counts& counts() const;

@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:?usage: tools/tidy.sh BUILD_DIR [FILE_REGEX]}
-pattern=${2:-$PWD/(core|http|gpu|simgpu|engine|modes|workloads|benchmarking|monitoring|cli)/.*\.cc$}
+pattern=${2:-$PWD/(core|http|containers|gpu|simgpu|engine|modes|workloads|benchmarking|monitoring|cli)/.*\.cc$}
 run-clang-tidy-14 -quiet -p "$build" -j "$(nproc)" "$pattern" 2>/dev/null

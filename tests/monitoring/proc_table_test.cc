@@ -149,7 +149,7 @@ class Churn {
 };
 
 TEST(ProcTable, TenThousandStartsAMinuteAreEachAttributedToTheirContainer) {
-  constexpr int kStartsPerSample = 10'000 / 60;  // the driver's list is read once a second
+  constexpr size_t kStartsPerSample = 10'000 / 60;  // the driver's list is read once a second
   Churn churn;
   ProcTable table = churn.proc().table();
   std::set<uint64_t> seen;
@@ -165,7 +165,7 @@ TEST(ProcTable, TenThousandStartsAMinuteAreEachAttributedToTheirContainer) {
     }
     table.keep_only(pids);
     // Each lives for two samples; as it ends its PID goes to the next one, before the next sample.
-    for (int i = 0; i < kStartsPerSample; ++i) {
+    for (size_t i = 0; i < kStartsPerSample; ++i) {
       if (churn.alive().size() == 2 * kStartsPerSample) churn.end_oldest();
       churn.start();
     }
