@@ -330,7 +330,8 @@ class Root(OfAnyUser, WithNode):
         mix.write_text(json.dumps({"workloads": [
             {"name": "speaks", "command": [*box, synthetic, "infer", "--rate", "100",
                                              "--memory", "64MiB"]},
-            {"name": "silent", "speaks": "nothing", "command": [
+            # It fits its burst to the GPU after its first memory: nobody is to warm up meanwhile.
+            {"name": "silent", "speaks": "nothing", "ready-after": "4s", "command": [
                 *box, "/usr/bin/env", "-u", "CORUN_ROWS", "-u", "CORUN_CONTROL",
                 synthetic, "notebook", "--burst", "1ms", "--think", "600s", "--memory", "64MiB",
                 "--duration", "600s"]}]}))
