@@ -131,13 +131,17 @@ static_assert(sizeof(Counters) == 192);
 inline constexpr uint32_t kFlagCapturing = 1U << 0;
 inline constexpr uint32_t kFlagNoWaitValue = 1U << 1;      ///< device or driver lacks stream waits
 inline constexpr uint32_t kFlagNoChannelGroups = 1U << 2;  ///< none seen (MPS, sandbox)
-inline constexpr uint32_t kFlagBursting = 1U << 3;
+inline constexpr uint32_t kFlagBursting = 1U << 3;         ///< it has work that is not finished
 inline constexpr uint32_t kFlagHints = 1U << 4;  ///< the application brackets its bursts itself
 inline constexpr uint32_t kFlagCannotHold = 1U << 5;    ///< no kernel can keep the GPU busy here
 inline constexpr uint32_t kFlagWaiting = 1U << 6;       ///< a thread waits for the GPU
 inline constexpr uint32_t kFlagSharesMemory = 1U << 7;  ///< device memory of or for other processes
 inline constexpr uint32_t kFlagManagedMemory = 1U << 8;  ///< it has had managed memory
 inline constexpr uint32_t kFlagManyDevices = 1U << 9;    ///< the process uses several GPUs
+/// kFlagBursting is kept, since it is latency-critical or waits for turns.
+inline constexpr uint32_t kFlagFollowed = 1U << 10;
+/// Among its work that is not finished there may be some that needs more than engines for copies.
+inline constexpr uint32_t kFlagComputing = 1U << 11;
 
 /// Written by the workload, read by the daemon: what waits for it (docs/adr/0007).
 struct alignas(64) Waits {

@@ -17,28 +17,29 @@ constexpr uint64_t kNotCounted = 0;
 
 }  // namespace
 
-bool Burst::begin(Pages& pages, uint64_t now_ns) {
+bool Burst::begin(Pages& pages, uint64_t now_ns, bool counted) {
   const Held held(lock_);
   const Phase before = phase_.load(std::memory_order_relaxed);
-  if (before == kBursting) {
+  if (before == kBursting || (before == kWorking && !counted)) {
     return false;
   }
   wire::Counters& counters = pages.session->counters;
-  if (before == kLingering && pages_ != &pages) {
-    open(now_ns);  // the session was joined anew: what is closed belongs to the former one
+  if (before == kLingering && (pages_ != &pages || !counted)) {
+    open(
+        now_ns);  // joined anew, what is closed is the former session's; or it closes none any more
   }
   pages_ = &pages;
   begun_ns_ = now_ns;
-  if (drained_ns_ != 0 && now_ns > drained_ns_) {
+  if (counted && drained_ns_ != 0 && now_ns > drained_ns_) {
     gaps_.note(now_ns - drained_ns_);
   }
   hold_.renew();
-  counters.bursts.fetch_add(1, std::memory_order_relaxed);
-  counters.flags.fetch_or(wire::kFlagBursting, std::memory_order_relaxed);
-  if (!retired_.load(std::memory_order_seq_cst)) {
+  counters.bursts.fetch_add(counted ? 1 : 0, std::memory_order_relaxed);
+  counters.flags.fetch_or(wire::kFlagBursting | wire::kFlagFollowed, std::memory_order_relaxed);
+  if (counted && !retired_.load(std::memory_order_seq_cst)) {
     close(pages, now_ns);
   }
-  phase_.store(kBursting, std::memory_order_seq_cst);
+  phase_.store(counted ? kBursting : kWorking, std::memory_order_seq_cst);
   return true;
 }
 
@@ -71,15 +72,16 @@ void Burst::close(Pages& pages, uint64_t now_ns) {
 
 bool Burst::end_if_drained(const Streams& streams, uint64_t now_ns) {
   const Held held(lock_);
-  if (phase_.load(std::memory_order_relaxed) != kBursting || !streams.all_idle()) {
+  const Phase before = phase_.load(std::memory_order_relaxed);
+  if ((before != kBursting && before != kWorking) || !streams.all_idle()) {
     return false;
   }
   phase_.store(kLingering, std::memory_order_seq_cst);
-  if (!streams.all_idle()) {  // a launch came that still saw kBursting
-    phase_.store(kBursting, std::memory_order_seq_cst);
+  if (!streams.all_idle()) {  // a launch came that still saw it active
+    phase_.store(before, std::memory_order_seq_cst);
     return false;
   }
-  end(now_ns);
+  end(now_ns, before == kBursting);
   return true;
 }
 
@@ -120,23 +122,31 @@ bool Burst::hold_if_due(const Driver& driver, uint64_t now_ns) {
   return started;
 }
 
-void Burst::end(uint64_t now_ns) {
+/// Takes the burst that ends into what is told and known; returns how long its gate lingers, us.
+uint32_t Burst::learn(uint64_t now_ns) {
   wire::SessionPage& page = *pages_->session;
   const uint64_t lasted_ns = now_ns > begun_ns_ ? now_ns - begun_ns_ : 0;
   const uint64_t lasted_us = lasted_ns / 1000;
   drained_ns_ = now_ns;
   typical_ns_ = typical_ns_ == 0 ? lasted_ns : (7 * typical_ns_ + lasted_ns) / 8;
   known_ = std::min(known_ + 1, kHoldAfterBursts);
-  hold_due_ns_.store(0, std::memory_order_release);
   hold_.judge(lasted_ns);
   const uint32_t index = page.counters.burst_index.load(std::memory_order_relaxed);
   page.burst_us[index % wire::kBurstRing].store(
       static_cast<uint32_t>(std::min<uint64_t>(lasted_us, UINT32_MAX)), std::memory_order_relaxed);
   page.counters.burst_index.store(index + 1, std::memory_order_release);
-  page.counters.flags.fetch_and(~wire::kFlagBursting, std::memory_order_relaxed);
   const bool keeps = closed_gate_.load(std::memory_order_relaxed) != nullptr || hold_.active();
   const uint32_t linger_us = keeps ? this->linger_us() : 0;
   page.counters.linger_us.store(linger_us, std::memory_order_relaxed);
+  return linger_us;
+}
+
+void Burst::end(uint64_t now_ns, bool counted) {
+  hold_due_ns_.store(0, std::memory_order_release);
+  drained_ns_ = 0;  // a gap is learned from where bursts on both of its sides count
+  const uint32_t linger_us = counted ? learn(now_ns) : 0;
+  pages_->session->counters.flags.fetch_and(~(wire::kFlagBursting | wire::kFlagComputing),
+                                            std::memory_order_relaxed);
   linger_end_ns_ = now_ns + uint64_t{linger_us} * 1000;
   due_ns_.store(linger_end_ns_, std::memory_order_relaxed);
   if (linger_us == 0) {

@@ -23,14 +23,34 @@ namespace corun::shim {
 
 class Burst {
  public:
-  enum Phase : uint32_t { kIdle, kBursting, kLingering };
+  enum Phase : uint32_t {
+    kIdle,
+    kBursting,
+    kLingering,
+    kWorking,  ///< work of a session whose bursts do not count: only whether it has any is told
+  };
 
   Phase phase() const { return phase_.load(std::memory_order_seq_cst); }
-  bool active() const { return phase() == kBursting; }
+  /// It has work that is not known to be finished.
+  bool active() const {
+    const Phase now = phase();
+    return now == kBursting || now == kWorking;
+  }
+  /// A launch has nothing to begin.
+  bool goes_on(bool counted) const { return counted ? phase() == kBursting : active(); }
 
-  /// A launch is about to happen and no burst is active. True if this call began one. The caller
-  /// has raised `begun` of the launch's stream before it looked at the phase.
-  bool begin(Pages& pages, uint64_t now_ns);
+  /// A launch is about to happen and none goes_on(). True if this call began one. The caller has
+  /// raised `begun` of the launch's stream before it looked at the phase. `counted`: it closes the
+  /// gate, its length is told and learned from; else nothing is known of it but that there is work.
+  bool begin(Pages& pages, uint64_t now_ns, bool counted);
+
+  /// A launch that is no mere copy is about to happen, and has raised `begun`.
+  static void note_computing(Pages& pages) {
+    std::atomic<uint32_t>& flags = pages.session->counters.flags;
+    if ((flags.load(std::memory_order_relaxed) & wire::kFlagComputing) == 0) {
+      flags.fetch_or(wire::kFlagComputing, std::memory_order_relaxed);
+    }
+  }
 
   /// Called when work may have finished: ends the burst if all streams are idle. With no linger the
   /// gate opens at once; otherwise due_ns() tells when to call tick(). True if the burst ended.
@@ -62,7 +82,8 @@ class Burst {
 
  private:
   void close(Pages& pages, uint64_t now_ns);
-  void end(uint64_t now_ns);
+  void end(uint64_t now_ns, bool counted);
+  uint32_t learn(uint64_t now_ns);
   uint32_t linger_us() const;
   void open(uint64_t now_ns);
 

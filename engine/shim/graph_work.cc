@@ -26,7 +26,7 @@ void Machine::on_graph_made(GraphExecHandle exec, GraphHandle graph, unsigned lo
   const Pages* pages = device->pages.load(std::memory_order_acquire);
   // Nobody waits without a session, or in one that others wait for. Executables that the device
   // launches are not ours to choose.
-  if (pages == &device->neutral || follows(*pages) || (flags & cuda::kGraphDeviceLaunch) != 0) {
+  if (pages == &device->neutral || has_bursts(*pages) || (flags & cuda::kGraphDeviceLaunch) != 0) {
     return;
   }
   const RelaxedCapture relaxed(*driver_);

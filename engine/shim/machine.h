@@ -70,7 +70,12 @@ struct Outside {
 
 /// Work that the application is putting on a stream. Lives on the stack around the driver's call.
 struct Operation {
-  enum Kind : uint8_t { kKernel, kGraph, kCopy };
+  enum Kind : uint8_t {
+    kKernel,
+    kGraph,
+    kCopy,        ///< between host and device: the work of engines for copies
+    kDeviceCopy,  ///< copies and memsets that may take the GPU itself
+  };
   Kind kind = kKernel;
   bool gated = true;  ///< may wait for gates: false for calls that block the caller
   StreamHandle stream = nullptr;
@@ -291,6 +296,9 @@ class Machine {
   bool make_segments(Graphs::Entry& entry, const Estimates::Entry* known, Pages& pages,
                      uint32_t mask);
   void end_burst_if_drained(DeviceState& device, bool synchronised);
+  /// Its bursts close its gate, or are told to the daemon at least.
+  bool has_bursts(const Pages& pages) const;
+  /// Its work is followed: also where the daemon wants to know whether it has any, for turns.
   bool follows(const Pages& pages) const;
   void ask_streams(DeviceState& device, bool foreign);
 

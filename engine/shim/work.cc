@@ -21,6 +21,7 @@ std::atomic<uint64_t>& counter_of(wire::Counters& counters, Operation::Kind kind
     case Operation::kGraph:
       return counters.graph_launches;
     case Operation::kCopy:
+    case Operation::kDeviceCopy:
       break;
   }
   return counters.copies;
@@ -55,8 +56,13 @@ void Machine::before(Operation& operation) {
   }
 }
 
-bool Machine::follows(const Pages& pages) const {
+bool Machine::has_bursts(const Pages& pages) const {
   return latency_critical_ || pages.own_gate() >= 0;
+}
+
+bool Machine::follows(const Pages& pages) const {
+  return has_bursts(pages) ||
+         (pages.session->hot.armed.load(std::memory_order_relaxed) & wire::kArmedTurn) != 0;
 }
 
 void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
@@ -83,8 +89,12 @@ void Machine::before_slow(Operation& operation, uint32_t armed, bool sample) {
     operation.state->begun.fetch_add(1, std::memory_order_seq_cst);
     const bool wanted =
         !hints_.load(std::memory_order_relaxed) || hint_depth_.load(std::memory_order_relaxed) > 0;
-    if (wanted && !device.burst.active()) {
-      operation.began_burst = device.burst.begin(pages, outside_.now_ns());
+    const bool counted = has_bursts(pages);
+    if (wanted && !device.burst.goes_on(counted)) {
+      operation.began_burst = device.burst.begin(pages, outside_.now_ns(), counted);
+    }
+    if (operation.kind != Operation::kCopy) {
+      device.burst.note_computing(pages);
     }
   } else {
     operation.state = nullptr;
@@ -106,7 +116,7 @@ void Machine::after_slow(Operation& operation, Code code) {
   if (operation.state != nullptr) {
     operation.state->submitted.fetch_add(1, std::memory_order_seq_cst);
   }
-  if (operation.began_burst) {
+  if (operation.began_burst && has_bursts(*operation.pages)) {
     hold_gpu(operation);
   }
   if (operation.began_burst && outside_.kick != nullptr &&

@@ -24,7 +24,7 @@ bool launch_and_drain(Streams& streams, Burst& burst, SessionPages& pages, int n
   for (int round = 0; round < kRounds; ++round) {
     state.begun.fetch_add(1);
     if (!burst.active()) {
-      burst.begin(pages.pages, now.load());
+      burst.begin(pages.pages, now.load(), true);
     }
     always_closed = always_closed && pages.gate[0].word.load() == wire::kClosed;
     state.submitted.fetch_add(1);

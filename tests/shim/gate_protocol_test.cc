@@ -30,7 +30,7 @@ class Session {
       case kLaunch:
         ++state().begun;
         if (!burst.active()) {
-          burst.begin(pages.pages, now);
+          burst.begin(pages.pages, now, true);
         }
         opened_by_daemon = opened_by_daemon && burst_goes_on;
         burst_goes_on = true;

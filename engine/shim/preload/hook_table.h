@@ -113,8 +113,8 @@
 
 // X(symbol, way, default stream, version, (parameter types)). Ways: see hooks_copy.cc.
 #define CORUN_ASYNC_COPY_HOOKS_OF(X, suffix, stream)                                              \
-  X(cuMemcpyAsync##suffix, kBus, stream, 4000, (DevicePtr, DevicePtr, size_t, StreamHandle))      \
-  X(cuMemcpyPeerAsync##suffix, kBus, stream, 4000,                                                \
+  X(cuMemcpyAsync##suffix, kAny, stream, 4000, (DevicePtr, DevicePtr, size_t, StreamHandle))      \
+  X(cuMemcpyPeerAsync##suffix, kAny, stream, 4000,                                                \
     (DevicePtr, ContextHandle, DevicePtr, ContextHandle, size_t, StreamHandle))                   \
   X(cuMemcpyHtoDAsync_v2##suffix, kBus, stream, 3020,                                             \
     (DevicePtr, const void*, size_t, StreamHandle))                                               \
@@ -125,30 +125,30 @@
     (ArrayHandle, size_t, const void*, size_t, StreamHandle))                                     \
   X(cuMemcpyAtoHAsync_v2##suffix, kBus, stream, 3020,                                             \
     (void*, ArrayHandle, size_t, size_t, StreamHandle))                                           \
-  X(cuMemcpy2DAsync_v2##suffix, kBus, stream, 3020, (const void*, StreamHandle))                  \
-  X(cuMemcpy3DAsync_v2##suffix, kBus, stream, 3020, (const void*, StreamHandle))                  \
-  X(cuMemcpy3DPeerAsync##suffix, kBus, stream, 4000, (const void*, StreamHandle))                 \
-  X(cuMemcpyBatchAsync##suffix, kBus, stream, 12080,                                              \
+  X(cuMemcpy2DAsync_v2##suffix, kAny, stream, 3020, (const void*, StreamHandle))                  \
+  X(cuMemcpy3DAsync_v2##suffix, kAny, stream, 3020, (const void*, StreamHandle))                  \
+  X(cuMemcpy3DPeerAsync##suffix, kAny, stream, 4000, (const void*, StreamHandle))                 \
+  X(cuMemcpyBatchAsync##suffix, kAny, stream, 12080,                                              \
     (const void*, const void*, const void*, size_t, const void*, const void*, size_t, size_t*,    \
      StreamHandle))                                                                               \
-  X(cuMemcpyBatchAsync_v2##suffix, kBus, stream, 13000,                                           \
+  X(cuMemcpyBatchAsync_v2##suffix, kAny, stream, 13000,                                           \
     (const void*, const void*, const void*, size_t, const void*, const void*, size_t,             \
      StreamHandle))                                                                               \
-  X(cuMemcpy3DBatchAsync##suffix, kBus, stream, 12080,                                            \
+  X(cuMemcpy3DBatchAsync##suffix, kAny, stream, 12080,                                            \
     (size_t, const void*, size_t*, unsigned long long, StreamHandle))                             \
-  X(cuMemcpy3DBatchAsync_v2##suffix, kBus, stream, 13000,                                         \
+  X(cuMemcpy3DBatchAsync_v2##suffix, kAny, stream, 13000,                                         \
     (size_t, const void*, unsigned long long, StreamHandle))                                      \
-  X(cuMemcpyWithAttributesAsync##suffix, kBus, stream, 13020,                                     \
+  X(cuMemcpyWithAttributesAsync##suffix, kAny, stream, 13020,                                     \
     (DevicePtr, DevicePtr, size_t, const void*, StreamHandle))                                    \
-  X(cuMemcpy3DWithAttributesAsync##suffix, kBus, stream, 13020,                                   \
+  X(cuMemcpy3DWithAttributesAsync##suffix, kAny, stream, 13020,                                   \
     (const void*, unsigned long long, StreamHandle))                                              \
-  X(cuMemPrefetchAsync##suffix, kBus, stream, 8000, (DevicePtr, size_t, Device, StreamHandle))    \
-  X(cuMemPrefetchAsync_v2##suffix, kBus, stream, 12020,                                           \
+  X(cuMemPrefetchAsync##suffix, kAny, stream, 8000, (DevicePtr, size_t, Device, StreamHandle))    \
+  X(cuMemPrefetchAsync_v2##suffix, kAny, stream, 12020,                                           \
     (DevicePtr, size_t, cuda::MemoryLocation, unsigned, StreamHandle))                            \
-  X(cuMemPrefetchBatchAsync##suffix, kBus, stream, 13000,                                         \
+  X(cuMemPrefetchBatchAsync##suffix, kAny, stream, 13000,                                         \
     (const void*, const void*, size_t, const void*, const void*, size_t, unsigned long long,      \
      StreamHandle))                                                                               \
-  X(cuMemDiscardAndPrefetchBatchAsync##suffix, kBus, stream, 13000,                               \
+  X(cuMemDiscardAndPrefetchBatchAsync##suffix, kAny, stream, 13000,                               \
     (const void*, const void*, size_t, const void*, const void*, size_t, unsigned long long,      \
      StreamHandle))                                                                               \
   X(cuMemBatchDecompressAsync##suffix, kDevice, stream, 12060,                                    \
@@ -166,8 +166,8 @@
     (DevicePtr, size_t, unsigned, size_t, size_t, StreamHandle))
 
 #define CORUN_SYNC_COPY_HOOKS_OF(X, suffix, stream)                                           \
-  X(cuMemcpy##suffix, kBus, stream, 4000, (DevicePtr, DevicePtr, size_t))                     \
-  X(cuMemcpyPeer##suffix, kBus, stream, 4000,                                                 \
+  X(cuMemcpy##suffix, kAny, stream, 4000, (DevicePtr, DevicePtr, size_t))                     \
+  X(cuMemcpyPeer##suffix, kAny, stream, 4000,                                                 \
     (DevicePtr, ContextHandle, DevicePtr, ContextHandle, size_t))                             \
   X(cuMemcpyHtoD_v2##suffix, kBus, stream, 3020, (DevicePtr, const void*, size_t))            \
   X(cuMemcpyDtoH_v2##suffix, kToHost, stream, 3020, (void*, DevicePtr, size_t))               \
@@ -178,10 +178,10 @@
   X(cuMemcpyAtoH_v2##suffix, kToHost, stream, 3020, (void*, ArrayHandle, size_t, size_t))     \
   X(cuMemcpyAtoA_v2##suffix, kDevice, stream, 3020,                                           \
     (ArrayHandle, size_t, ArrayHandle, size_t, size_t))                                       \
-  X(cuMemcpy2D_v2##suffix, kBus, stream, 3020, (const void*))                                 \
-  X(cuMemcpy2DUnaligned_v2##suffix, kBus, stream, 3020, (const void*))                        \
-  X(cuMemcpy3D_v2##suffix, kBus, stream, 3020, (const void*))                                 \
-  X(cuMemcpy3DPeer##suffix, kBus, stream, 4000, (const void*))                                \
+  X(cuMemcpy2D_v2##suffix, kAny, stream, 3020, (const void*))                                 \
+  X(cuMemcpy2DUnaligned_v2##suffix, kAny, stream, 3020, (const void*))                        \
+  X(cuMemcpy3D_v2##suffix, kAny, stream, 3020, (const void*))                                 \
+  X(cuMemcpy3DPeer##suffix, kAny, stream, 4000, (const void*))                                \
   X(cuMemsetD8_v2##suffix, kDevice, stream, 3020, (DevicePtr, unsigned char, size_t))         \
   X(cuMemsetD16_v2##suffix, kDevice, stream, 3020, (DevicePtr, unsigned short, size_t))       \
   X(cuMemsetD32_v2##suffix, kDevice, stream, 3020, (DevicePtr, unsigned, size_t))             \

@@ -10,7 +10,8 @@ namespace {
 
 /// What a copy goes over, and whether its return means that it is done.
 enum class Way {
-  kBus,     ///< between host and device, or unknown
+  kBus,     ///< between host and device
+  kAny,     ///< its parameters do not tell
   kDevice,  ///< inside a device
   kToHost,  ///< to the host, and done when the call returns
 };
@@ -32,6 +33,10 @@ uint64_t estimate_of(Way way, Parameters... parameters) {
   return kCopyFixedNs + bytes / per_us * 1000;
 }
 
+constexpr Operation::Kind kind_of(Way way) {
+  return way == Way::kBus || way == Way::kToHost ? Operation::kCopy : Operation::kDeviceCopy;
+}
+
 template <class First, class... Rest>
 StreamHandle last_of(First first, Rest... rest) {
   if constexpr (sizeof...(Rest) == 0) {
@@ -47,7 +52,7 @@ struct AsyncCopy;
 template <Slot kSlot, DefaultStream kDefault, Way kWay, class... Parameters>
 struct AsyncCopy<kSlot, kDefault, kWay, void(Parameters...)> {
   static Code call(Parameters... parameters) {
-    Work work(Operation::kCopy, named<kDefault>(last_of(parameters...)), 0,
+    Work work(kind_of(kWay), named<kDefault>(last_of(parameters...)), 0,
               estimate_of(kWay, parameters...));
     return work.done(next<kSlot>(parameters...));
   }
@@ -64,7 +69,7 @@ struct SyncCopy<kSlot, kDefault, kWay, void(Parameters...)> {
     if (kWay == Way::kToHost && outermost()) {
       machine.before_stream_sync(sync, stream);
     }
-    Work work(Operation::kCopy, stream, 0, estimate_of(kWay, parameters...), false);
+    Work work(kind_of(kWay), stream, 0, estimate_of(kWay, parameters...), false);
     const Code code = work.done(next<kSlot>(parameters...));
     if (sync.count > 0) {
       sync.covered[0].submitted += 1;  // the copy itself
