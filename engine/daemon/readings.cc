@@ -119,6 +119,10 @@ policy::SessionReading CounterReader::take() {
   reading.calls = totals_.launches + totals_.graph_launches + totals_.copies +
                   totals_.synchronisations + totals_.other_calls;
   reading.waiting = (flags_ & wire::kFlagWaiting) != 0;
+  // An application that brackets its bursts may have work outside of them.
+  const bool followed = (flags_ & wire::kFlagFollowed) != 0 && (flags_ & wire::kFlagHints) == 0;
+  if (followed) reading.queued = (flags_ & wire::kFlagBursting) != 0;
+  reading.computes = !followed || (flags_ & wire::kFlagComputing) != 0;
   reading.held_calls = totals_.held_calls;
   reading.wanted_bytes = wanted_bytes_;
   reading.memory_ask = memory_asks_;

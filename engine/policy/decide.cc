@@ -16,6 +16,9 @@ namespace {
 /// How often the state wants to be looked at while sessions share, and while one waits for a turn.
 constexpr Nanos kTickEvery = std::chrono::milliseconds(100);
 constexpr Nanos kTickInTurns = std::chrono::milliseconds(10);
+/// While the holder of the turn is one whose queue was empty in the last kLightFor.
+constexpr Nanos kTickInLightTurns = std::chrono::milliseconds(2);
+constexpr Nanos kLightFor = std::chrono::milliseconds(200);
 
 void remove(State& state, SessionId id, Instant now) {
   const auto at = state.sessions.find(id);
@@ -80,18 +83,43 @@ void count_look(SessionState& session, const SessionReading& reading) {
   session.looks_waiting += reading.waiting ? 1 : 0;
 }
 
+/// Whether it works, and wants a turn for it.
+void note_work(SessionState& session, const SessionReading& reading, Instant now) {
+  const bool tells = (session.armed & wire::kArmedTurn) != 0 && reading.queued.has_value();
+  const bool launched = reading.launches > session.last.launches;
+  // The estimate of GPU time may go on after the work, to catch up.
+  const bool worked =
+      launched || (tells ? *reading.queued : reading.gpu_time > session.last.gpu_time);
+  if (worked) session.last_active = now;
+  if (launched || reading.gpu_time > session.last.gpu_time) session.last_call = now;
+  if (tells && !*reading.queued) session.last_empty = now;
+  // Whoever has the turn keeps it through an empty moment.
+  const bool lately = !held_back(session) && now - session.last_active < kEmptyTurn;
+  session.wants = tells ? *reading.queued || lately : worked || session.wants;
+}
+
+/// For how long it has worked with copies alone, while it might have done anything. Whoever was
+/// seen to do so waits for no turns any more, and then its launches alone tell otherwise.
+void note_copying(SessionState& session, const SessionReading& reading, Nanos since_last) {
+  const bool launched = reading.launches > session.last.launches;
+  const bool follows = (session.armed & wire::kArmedTurn) != 0 && reading.queued.has_value();
+  if (launched || (follows && reading.computes)) {
+    session.copying = Nanos(0);
+  } else if (follows && reading.calls > session.last.calls && !held_back(session)) {
+    session.copying = std::min(session.copying + since_last, kCopiesOnly);
+  }
+}
+
 void apply(State& state, const Tick& event, Instant now) {
+  const Nanos since_last = std::min(now - state.last_tick, kTickEvery);
   state.last_tick = now;
   state.device_used_bytes = event.device_used_bytes;
   for (const auto& [id, reading] : event.readings) {
     const auto at = state.sessions.find(id);
     if (at == state.sessions.end()) continue;
     SessionState& session = at->second;
-    if (reading.launches > session.last.launches || reading.gpu_time > session.last.gpu_time) {
-      session.last_active = now;
-      session.last_call = now;
-      session.wants = true;
-    }
+    note_work(session, reading, now);
+    note_copying(session, reading, since_last);
     take_in(state, session, reading, now);
     count_look(session, reading);
     session.last = reading;
@@ -319,6 +347,15 @@ class Difference {
   std::vector<Action> actions_;
 };
 
+/// The turn is one of a session whose queue runs empty: its turn may have to pass on soon.
+bool light_turn(const State& state) {
+  return std::any_of(state.sessions.begin(), state.sessions.end(), [&state](const auto& entry) {
+    const SessionState& session = entry.second;
+    return has_turn(state, session) && tells_queue(session) && session.last_empty != Instant{} &&
+           state.last_tick - session.last_empty < kLightFor;
+  });
+}
+
 }  // namespace
 
 std::vector<Action> decide(State& state, const Event& event, Instant now) {
@@ -332,8 +369,9 @@ std::optional<Instant> next_turn(const State& state) {
   if (state.sessions.empty() || (state.sessions.size() == 1 && !state.turns)) return std::nullopt;
   Instant next = state.last_tick + kTickEvery;
   if (state.turns) next = std::min(next, state.turn_until);
-  const bool rotate = state.settings.kind == PolicyKind::kRotate;
-  if (state.turns && !rotate) next = std::min(next, state.last_tick + kTickInTurns);
+  if (state.turns && state.settings.kind != PolicyKind::kRotate) {
+    next = std::min(next, state.last_tick + (light_turn(state) ? kTickInLightTurns : kTickInTurns));
+  }
   return next;
 }
 

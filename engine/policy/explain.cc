@@ -84,6 +84,9 @@ std::string why_slice(const View& view, const Plan& plan, size_t session) {
       return fmt::format("slice {} us: no work for {:.0f} s; should it wake up, {} lose little",
                          want.slice_us, to_seconds(kIdleAfter),
                          sessions(view.active_others, "working"));
+    case SliceWhy::kCopies:
+      return fmt::format("slice {} us: it has only copied for {} or longer, which takes no share",
+                         want.slice_us, format_duration(kCopiesOnly));
   }
   return {};
 }
@@ -138,6 +141,7 @@ std::string why_turn(const State& state, const View& view, const Plan& plan, siz
   const SessionView& one = view.sessions[session];
   if (!state.turns)
     return fmt::format("open: {} need no turns", sessions(view.active_others, "working"));
+  if (one.copies) return "open: it only copies, which takes nobody's turn";
   if (!one.active) {
     return plan.wants[session].turn_open
                ? fmt::format("open for {} to see whether it has work after all",

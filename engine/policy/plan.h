@@ -25,6 +25,7 @@ enum class SliceWhy {
   kHeldBack,         ///< its turn is over; what it has begun has to end
   kBesideCritical,   ///< short, since nothing else can hold sessions back
   kIdleBesideCritical,
+  kCopies,  ///< nothing of it is to run on the GPU itself
 };
 
 /// The orders for one session, beside View::sessions.

@@ -26,6 +26,8 @@ constexpr double kSameShare = 0.01;
 constexpr Nanos kTurnRound = std::chrono::milliseconds(100);
 constexpr Nanos kShortestTurn = std::chrono::milliseconds(20);
 constexpr Nanos kShortestQuotaTurn = std::chrono::milliseconds(5);
+/// A change of turns costs some 0.5 ms: of what the former holder has begun, and two switches.
+constexpr Nanos kClaimedTurn = std::chrono::milliseconds(5);
 /// An idle session loses the others half a percent at most.
 constexpr Nanos kProbe = std::chrono::milliseconds(5);
 constexpr Nanos kProbeAfter = std::chrono::seconds(1);
@@ -75,7 +77,7 @@ void plan_turns(const View& view, State& state, Instant now, const TurnRules& ru
     units[i].possible = could_be_on_gpu(plan.memory, i, now);
   }
   for (const SessionView& session : view.sessions) {
-    if (view.workloads[session.workload].critical) continue;
+    if (view.workloads[session.workload].critical || session.copies) continue;
     TurnUnit& unit = units[session.workload];
     (session.active ? unit.sessions : unit.idle).push_back(session.state);
     if (!session.active) session.state->wants = false;
@@ -85,7 +87,7 @@ void plan_turns(const View& view, State& state, Instant now, const TurnRules& ru
   take_turns(state, units, rules, now);
   plan.turn_shares = plan.shares;
   for (size_t i = 0; i < view.sessions.size(); ++i) {
-    if (view.workloads[view.sessions[i].workload].critical) continue;
+    if (view.workloads[view.sessions[i].workload].critical || view.sessions[i].copies) continue;
     plan.wants[i].armed |= wire::kArmedTurn;
     plan.wants[i].turn_open = has_turn(state, *view.sessions[i].state);
   }
@@ -139,7 +141,7 @@ void plan_slices(const View& view, const Settings& settings, Plan& plan) {
     const double idle_us = slice_us({workload.weight / weights, groups}, plan.round_us);
     want.slice_us = static_cast<uint32_t>(
         std::clamp(idle_us, double{kShortestTurnUs}, std::max(most_us, double{kShortestTurnUs})));
-    want.slice_why = SliceWhy::kIdle;
+    want.slice_why = view.sessions[i].copies ? SliceWhy::kCopies : SliceWhy::kIdle;
   }
 }
 
@@ -165,6 +167,8 @@ bool needs_turns(const View& view, const Backend& backend, const Plan& plan) {
 
 TurnRules rules_of(const Settings& settings) {
   TurnRules rules{kShortestTurn, kTurnRound, settings.quota_window, false, kProbe, kProbeAfter};
+  rules.empty = kEmptyTurn;
+  rules.stay = kClaimedTurn;
   if (settings.kind == PolicyKind::kQuota) {
     rules.shortest = kShortestQuotaTurn;
     rules.round = settings.quota_window;
@@ -199,10 +203,11 @@ void plan_keeping(const View& view, const Settings& settings, bool preempting, P
   }
   // A single other session cannot get onto a held GPU: waiting for gates would only cost it, 1 to 2
   // points of its throughput (measured, results/h100/sweep).
-  const bool gates_idle = hold && view.sessions.size() == view.critical_sessions + 1;
+  const bool gates_idle =
+      hold && view.sessions.size() == view.critical_sessions + view.copying_sessions + 1;
   for (size_t i = 0; i < view.sessions.size(); ++i) {
     Want& want = plan.wants[i];
-    if (gates_idle) want.armed &= wire::kArmedTurn;
+    if (gates_idle && !view.sessions[i].copies) want.armed &= wire::kArmedTurn;
     if (!view.workloads[view.sessions[i].workload].critical) continue;
     want.hold = hold;
     if (!hold && (want.gate < 0 || preempting)) continue;  // nothing would keep it
@@ -217,7 +222,7 @@ void plan_keeping(const View& view, const Settings& settings, bool preempting, P
 /// True if some session is preempted inside its kernels.
 bool plan_critical_slices(const View& view, const State& state, bool turns, Plan& plan) {
   bool preempting = false;
-  const size_t others = view.sessions.size() - view.critical_sessions;
+  const size_t others = view.sessions.size() - view.critical_sessions - view.copying_sessions;
   for (size_t i = 0; i < view.sessions.size(); ++i) {
     const SessionView& session = view.sessions[i];
     Want& want = plan.wants[i];
@@ -225,6 +230,9 @@ bool plan_critical_slices(const View& view, const State& state, bool turns, Plan
       const bool shared = view.critical_sessions > 1;
       want.slice_us = shared ? kCriticalSharedSliceUs : kLongSliceUs;
       want.slice_why = shared ? SliceWhy::kCriticalShared : SliceWhy::kCritical;
+    } else if (session.copies) {
+      want.slice_us = kShortSliceUs;
+      want.slice_why = SliceWhy::kCopies;
     } else if (!session.active && others > 1) {
       want.slice_us = kShortSliceUs;
       want.slice_why = SliceWhy::kIdleBesideCritical;
@@ -260,7 +268,7 @@ void plan_beside_critical(const View& view, State& state, Instant now, Plan& pla
   });
   // Slices of 1 us between two sessions would waste nearly everything (7.6 % are left at 50 us,
   // measured, results/h200/first-readings), so with slices it is one session at a time.
-  const size_t others = view.sessions.size() - view.critical_sessions;
+  const size_t others = view.sessions.size() - view.critical_sessions - view.copying_sessions;
   const bool turns = backend.gate && view.active_others > 0 &&
                      ((backend.slices && others > 1) || needs_turns(view, backend, plan));
   if (turns) {
@@ -331,6 +339,7 @@ void lengthen(const View& view, const State& state, const Plan& plan, TurnRules&
   rules.window = rules.round;
   rules.probe_after = 10 * rules.shortest;
   rules.idle = std::max(kIdleTurn, each);
+  rules.empty = rules.idle;
 }
 
 }  // namespace

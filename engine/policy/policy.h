@@ -93,6 +93,11 @@ struct SessionReading {
   Nanos gpu_time{};       ///< estimated, since it joined
   /// For how long its whole workload has held the GPU; 0: not measured at present.
   Nanos workload_time{};
+  /// It has work that is not finished, held back or not; nothing: not known. Counts while it waits
+  /// for its turns, since libcorun.so follows its work from then on.
+  std::optional<bool> queued{};
+  /// Some of that work may need more than engines for copies. Known where `queued` is.
+  bool computes = true;
   uint64_t memory_bytes = 0;
   uint32_t channel_groups = 0;     ///< of all engines, copy engines included
   uint32_t longest_kernel_us = 0;  ///< estimated; 0: unknown
@@ -225,8 +230,13 @@ struct SessionState {
   std::string workload;  ///< key into State::workloads
   SessionReading last;
   Instant last_active{};  ///< last tick in which launches or GPU time rose; the join at first
-  /// It showed work since its last turn began. Held back, it counts as active for that.
+  /// It showed work since its last turn began; where its queue is known: it has some. Held back, it
+  /// counts as active for that.
   bool wants = true;
+  bool yielded = false;  ///< its last turn passed on, since it had no work
+  Instant last_empty{};  ///< last tick in which its queue was known to be empty
+  /// For how long it has worked, while no turn word held it back, with copies alone.
+  Nanos copying{};
   Instant turn_ended{};   ///< since when it is held back
   uint32_t slice_us = 0;  ///< as ordered; 0: nothing ordered yet
   uint32_t armed = 0;

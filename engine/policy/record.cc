@@ -60,6 +60,8 @@ Json to_json(SessionId id, const SessionReading& reading) {
           {"launches", reading.launches},
           {"gpu_time_ns", reading.gpu_time.count()},
           {"workload_time_ns", reading.workload_time.count()},
+          {"computes", reading.computes},
+          {"queued", or_null(reading.queued)},
           {"memory_bytes", reading.memory_bytes},
           {"channel_groups", reading.channel_groups},
           {"longest_kernel_us", reading.longest_kernel_us},
@@ -250,6 +252,8 @@ Status read_one(const Json& json, Tick& tick) {
   in.get("capturing", reading.capturing);
   in.get("cannot_hold", reading.cannot_hold);
   may(in, json, "workload_time_ns", reading.workload_time);
+  may(in, json, "computes", reading.computes);
+  may(in, json, "queued", reading.queued);
   may(in, json, "calls", reading.calls);
   may(in, json, "waiting", reading.waiting);
   may(in, json, "held_calls", reading.held_calls);

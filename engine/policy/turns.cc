@@ -10,6 +10,7 @@ namespace corun::policy {
 namespace {
 
 constexpr double kLeastBudgetMs = 1;
+constexpr double kLeastClaimMs = 0.5;
 
 bool wants(const TurnUnit& unit) {
   return std::any_of(unit.sessions.begin(), unit.sessions.end(),
@@ -85,16 +86,22 @@ bool is_holder(const State& state, const SessionState& session) {
          (state.turn_session == 0 || state.turn_session == session.id);
 }
 
-/// When the holder of the present turn last showed work, or nothing if it is gone.
-std::optional<Instant> worked_last(const State& state, const TurnUnit& unit) {
-  std::optional<Instant> worked;
+/// What the holder of the present turn has shown.
+struct Holder {
+  std::optional<Instant> worked;  ///< last; nothing: it is gone
+  bool tells = true;              ///< whether there is more in its queues
+};
+
+Holder look_at_holder(const State& state, const TurnUnit& unit) {
+  Holder holder;
   for (const auto* sessions : {&unit.sessions, &unit.idle}) {
     for (const SessionState* session : *sessions) {
       if (!is_holder(state, *session)) continue;
-      worked = std::max(worked.value_or(state.turn_since), session->last_active);
+      holder.worked = std::max(holder.worked.value_or(state.turn_since), session->last_active);
+      holder.tells = holder.tells && tells_queue(*session);
     }
   }
-  return worked;
+  return holder;
 }
 
 /// The present turn goes on: its holder is there, has time left, and works.
@@ -105,24 +112,51 @@ bool goes_on(const State& state, std::span<const TurnUnit> units, const TurnRule
     if (*unit.workload != state.turn_of) continue;
     if (!unit.possible) return false;
     if (capped(unit) && state.turn_accounts.at(*unit.workload).budget_ms <= 0) return false;
-    const std::optional<Instant> worked = worked_last(state, unit);
-    return worked && (!state.contested || state.last_tick - *worked < rules.idle);
+    const Holder holder = look_at_holder(state, unit);
+    const Nanos patience = holder.tells ? rules.empty : rules.idle;
+    return holder.worked && (!state.contested || state.last_tick - *holder.worked < patience);
   }
   return false;
 }
 
-void end_turn(State& state, std::span<const TurnUnit> units, Instant now) {
+/// Somebody whose last turn passed on has work again, and is owed more than the holder.
+bool is_claimed(const State& state, std::span<const TurnUnit> units, const TurnRules& rules,
+                Instant now) {
+  if (rules.stay == Nanos(0) || now - state.turn_since < rules.stay || state.turn_of.empty()) {
+    return false;
+  }
+  const auto holder = state.deficit_ms.find(state.turn_of);
+  if (holder == state.deficit_ms.end()) return false;
+  return std::any_of(units.begin(), units.end(), [&](const TurnUnit& unit) {
+    const bool back =
+        std::any_of(unit.sessions.begin(), unit.sessions.end(),
+                    [](const SessionState* session) { return session->yielded && session->wants; });
+    return back && *unit.workload != state.turn_of && unit.possible && in_budget(state, unit) &&
+           state.deficit_ms.at(*unit.workload) > holder->second + kLeastClaimMs;
+  });
+}
+
+/// It leaves the rest of its turn to others: what it has to do is done.
+bool yields(const State& state, const SessionState& session, const TurnRules& rules, Instant now) {
+  return now < state.turn_until && tells_queue(session) && !session.wants &&
+         state.last_tick - session.last_active >= rules.empty;
+}
+
+void end_turn(State& state, std::span<const TurnUnit> units, const TurnRules& rules, Instant now) {
   for (const TurnUnit& unit : units) {
     if (*unit.workload != state.turn_of) continue;
     for (SessionState* session : unit.sessions) {
       if (!is_holder(state, *session)) continue;
       session->turn_ended = now;
+      session->yielded = yields(state, *session, rules, now);
       // A turn shorter than a kernel may end without a sign of work.
-      const bool judged = now - state.turn_since >= kIdleTurn;
+      const bool judged = now - state.turn_since >= kIdleTurn && !tells_queue(*session);
       if (judged) session->wants = session->last_active > state.turn_since;
     }
     for (SessionState* session : unit.idle) {
-      if (is_holder(state, *session)) session->turn_ended = now;
+      if (!is_holder(state, *session)) continue;
+      session->turn_ended = now;
+      session->yielded = tells_queue(*session);
     }
     TurnAccount& account = state.turn_accounts[*unit.workload];
     account.last_session = state.turn_session;
@@ -247,8 +281,8 @@ void take_turns(State& state, std::span<const TurnUnit> units, const TurnRules& 
   }
   state.contested = rivals > 0;
   if (state.contested) shorten(state, units, rules);
-  if (goes_on(state, units, rules, now)) return;
-  end_turn(state, units, now);
+  if (goes_on(state, units, rules, now) && !is_claimed(state, units, rules, now)) return;
+  end_turn(state, units, rules, now);
   if (const SessionState* idle = due_probe(units, rules, now)) {
     state.turn_of = idle->workload;
     state.turn_session = rules.singly ? idle->id : 0;

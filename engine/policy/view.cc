@@ -35,6 +35,10 @@ bool held_back(const SessionState& session) {
   return (session.armed & wire::kArmedTurn) != 0 && !session.turn_open;
 }
 
+bool tells_queue(const SessionState& session) {
+  return (session.armed & wire::kArmedTurn) != 0 && session.last.queued.has_value();
+}
+
 View make_view(State& state, Instant now) {
   View view;
   const bool classes = heeds_classes(state.settings.kind);
@@ -54,7 +58,9 @@ View make_view(State& state, Instant now) {
     SessionView& one = view.sessions.emplace_back();
     one.state = &session;
     one.workload = static_cast<size_t>(at - view.workloads.begin());
-    one.active = is_active(session, now);
+    one.copies = !at->critical && state.settings.kind != PolicyKind::kRotate &&
+                 session.copying >= kCopiesOnly;
+    one.active = !one.copies && is_active(session, now);
     one.groups = std::clamp(session.last.contexts, 1U, kMostGroups);
     ++at->sessions;
     if (one.active) {
@@ -62,6 +68,7 @@ View make_view(State& state, Instant now) {
       at->active_groups += one.groups;
     }
     if (at->critical) ++view.critical_sessions;
+    if (one.copies) ++view.copying_sessions;
     if (one.active && !at->critical) ++view.active_others;
   }
   return view;

@@ -10,6 +10,9 @@ namespace corun::policy {
 
 /// A session without launches and GPU time for this long does not count into shares.
 inline constexpr Nanos kIdleAfter = std::chrono::seconds(1);
+/// Who has worked for so long, held back by nobody, with copies between host and device alone: that
+/// is the work of engines of their own, and nobody who computes has to wait for it.
+inline constexpr Nanos kCopiesOnly = std::chrono::milliseconds(200);
 
 struct WorkloadView {
   const std::string* key = nullptr;
@@ -25,6 +28,7 @@ struct SessionView {
   SessionState* state = nullptr;
   size_t workload = 0;  ///< index into View::workloads
   bool active = false;
+  bool copies = false;  ///< all it does is copying: it is not active
   uint32_t groups = 1;
 };
 
@@ -32,13 +36,16 @@ struct View {
   std::vector<WorkloadView> workloads;  ///< by key
   std::vector<SessionView> sessions;    ///< by id
   uint32_t critical_sessions = 0;
-  uint32_t active_others = 0;  ///< active sessions that are not latency-critical
+  uint32_t copying_sessions = 0;  ///< that are not latency-critical
+  uint32_t active_others = 0;     ///< active sessions that are not latency-critical
 };
 
 /// Whether the policy treats classes differently.
 bool heeds_classes(PolicyKind kind);
 /// A turn word holds the session back at the moment.
 bool held_back(const SessionState& session);
+/// It waits for turns, and says whether it has work.
+bool tells_queue(const SessionState& session);
 View make_view(State& state, Instant now);
 
 }  // namespace corun::policy

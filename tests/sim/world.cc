@@ -34,6 +34,7 @@ World::World(uint64_t seed, Parts parts) : random_(seed), parts_(parts), gates_(
   settings_.gate_with_slices = !one_in(4);
   draw_tenants();
   draw_faults();
+  tells_ = seed % 3 != 0;
   if (seed % kTightEvery == 0) draw_memory();
 }
 
@@ -174,11 +175,19 @@ policy::SessionReading World::reading(Tenant& tenant) {
   reading.contexts = tight_ ? 0 : 1;  // of no memory of their own in this model
   reading.launches = static_cast<uint64_t>(groups_[index].done / (100 * kUs) + tenant.counted);
   reading.calls = reading.launches;
-  if (tenant.lie == Lie::kFrozen) reading.launches = 0;
+  if (tells_ && (tenant.armed & wire::kArmedTurn) != 0) {
+    reading.queued = tenant.rate > 0 ? tenant.pending > 0 : now_ >= tenant.stopped_until;
+  }
+  if (tenant.lie == Lie::kFrozen) {
+    reading.launches = 0;
+    reading.queued = tells_ ? std::optional(false) : std::nullopt;
+  }
   if (tenant.lie == Lie::kGarbage) {
     reading.launches = random_();
     reading.gpu_time = Nanos(static_cast<int64_t>(random_()));
     reading.contexts = static_cast<uint32_t>(random_() % 3);
+    reading.queued = (random_() & 1) != 0;
+    reading.computes = (random_() & 1) != 0;
     reading.new_bursts.assign(3, Nanos(static_cast<int64_t>(random_())));
   }
   return reading;

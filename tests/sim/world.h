@@ -167,6 +167,7 @@ class World {
   int64_t stop_at_ = kEndless;
   int64_t notice_at_ = kEndless;
   bool tight_ = false;  ///< memory does not suffice for all
+  bool tells_ = false;  ///< shims tell whether there is work in their queues
   int64_t moves_fail_until_ = 0;
   int64_t daemon_died_ = kEndless;
 };
