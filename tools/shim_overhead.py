@@ -9,6 +9,10 @@ round each copy works alone for --seconds (the row protocol's `warm`), in random
 others are idle; ratios are taken inside a round. `watched` is under corun beside an idle
 latency-critical workload, so that gates are waited for. DIR gets rounds.jsonl and env.json; a table
 is printed: throughput under corun over throughput without, and its 95 % interval.
+
+With --requests each copy answers requests back to back for --seconds (a closed loop that tells its
+requests' times, as `infer.py --closed` does) and their times are compared: their median and their
+first quartile, which a processor that is slow for a while moves less than the throughput.
 """
 
 import argparse
@@ -35,6 +39,16 @@ def rate_of(tenant, seconds):
         if message["type"] == "ready":
             return message["rate"]
     return None
+
+
+def requests_of(tenant, number, seconds):
+    """Quantiles of the times of requests that are made back to back, ms."""
+    sweep.start([(tenant, {})], number, seconds, number)
+    _, latencies, _ = sweep.collect(tenant, 20 + 8 * seconds)
+    times = [ms for _, ms in latencies]
+    if len(times) < 20:
+        raise sweep.Failed(f"{tenant.name}: {len(times)} requests in {seconds:g} s are too few")
+    return {f"p{p}": sweep.percentile(times, p / 100) for p in (10, 25, 50)}
 
 
 def start(arguments, scratch):
@@ -74,15 +88,28 @@ def measure(arguments, tenants, control):
             sweep.ask(control, {"op": "set", "workload": IDLE, "class": watch})
             time.sleep(0.05)  # orders reach the shims within a few milliseconds
             tenant = tenants[name, "plain" if kind == "plain" else "corun"]
-            rates[f"{name}/{kind}"] = rate_of(tenant, arguments.seconds)
+            rates[f"{name}/{kind}"] = (
+                requests_of(tenant, 10 * number + len(rates) + 1, arguments.seconds)
+                if arguments.requests else rate_of(tenant, arguments.seconds))
         rounds.append(rates)
         with (arguments.out / "rounds.jsonl").open("a") as file:
             file.write(json.dumps({"round": number, "rates": rates}) + "\n")
     return names, rounds
 
 
-def summarise(names, rounds):
-    print(f"{len(rounds)} rounds; 1 - throughput under corun over that without, per cent")
+def summarise(names, rounds, requests):
+    if not requests:
+        print(f"{len(rounds)} rounds; 1 - throughput under corun over that without, per cent")
+        summarise_rates(names, rounds)
+        return
+    print(f"{len(rounds)} rounds; time of a request under corun over that without, - 1, per cent")
+    for quantile in ("p25", "p50"):  # as rates, so that the arithmetic is the same
+        rates = [{key: 1e3 / one[quantile] for key, one in r.items()} for r in rounds]
+        print(f"{quantile}:")
+        summarise_rates(names, rates)
+
+
+def summarise_rates(names, rounds):
     for name in names:
         plain = [r[f"{name}/plain"] for r in rounds]
         drift = statistics.stdev(plain) / statistics.fmean(plain) * 100
@@ -109,7 +136,7 @@ def run(arguments, scratch):
         status = sweep.ask(control, {"op": "status"})["status"]
         (arguments.out / "env.json").write_text(
             json.dumps(sweep.environment(arguments, status), indent=1) + "\n")
-        summarise(*measure(arguments, tenants, control))
+        summarise(*measure(arguments, tenants, control), arguments.requests)
     finally:
         for tenant in tenants.values():
             tenant.stop()
@@ -123,6 +150,8 @@ def main():
     parser.add_argument("--command", action="append", required=True, metavar="NAME=COMMAND")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--requests", action="store_true",
+                        help="compare the times of requests that are made back to back")
     parser.add_argument("--stop-after", type=float, default=1e9, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=pathlib.Path, required=True)

@@ -15,6 +15,9 @@ namespace {
 /// Of one of several channel groups that cannot take turns beside a latency-critical session: 18 %
 /// are lost at this length, nearly everything at 50 us (measured, results/h200/first-readings).
 constexpr uint32_t kShortSliceUs = 1000;
+/// Of one whose turn is over, while the next one has begun: what it has begun, some 100 us or a
+/// kernel, ends in one or a few of these, and a burst that comes just then waits no longer.
+constexpr uint32_t kHeldBackSliceUs = 300;
 /// Long for a burst, and a bound for what one latency-critical session can do to another.
 constexpr uint32_t kCriticalSharedSliceUs = 50'000;
 /// What letting the GPU go costs a latency-critical session and the others together, as it weighs
@@ -237,7 +240,7 @@ bool plan_critical_slices(const View& view, const State& state, bool turns, Plan
       want.slice_us = kShortSliceUs;
       want.slice_why = SliceWhy::kIdleBesideCritical;
     } else if (turns && !has_turn(state, *session.state)) {
-      want.slice_us = kShortSliceUs;
+      want.slice_us = kHeldBackSliceUs;
       want.slice_why = SliceWhy::kHeldBack;
     } else if (session.groups > 1) {
       want.slice_us = kShortSliceUs;
