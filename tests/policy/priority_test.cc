@@ -213,8 +213,8 @@ TEST(Priority, SeveralOthersTakeTurnsOneAtATime) {
   EXPECT_NE(node[2].turn_open, node[3].turn_open);
   EXPECT_TRUE(armed_turn(node[2]));
   EXPECT_TRUE(armed_turn(node[3]));
-  EXPECT_EQ(node[2].slice_us, node[2].turn_open ? 1U : 300U);
-  EXPECT_EQ(node[3].slice_us, node[3].turn_open ? 1U : 300U);
+  EXPECT_EQ(node[2].slice_us, node[2].turn_open ? 1U : 1000U);
+  EXPECT_EQ(node[3].slice_us, node[3].turn_open ? 1U : 1000U);
   EXPECT_TRUE(node[1].turn_open);
   EXPECT_EQ(node[1].armed, 0U);
 }
