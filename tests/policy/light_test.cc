@@ -166,6 +166,7 @@ TEST(Copier, WhoOnlyCopiesTakesNoTurns) {
   EXPECT_FALSE(armed_turn(turns.node[2]));  // nobody to take turns with
   EXPECT_TRUE(turns.node[3].turn_open);
   EXPECT_EQ(turns.node[3].slice_us, 1U);  // its visits to the GPU are to be short
+  EXPECT_EQ(turns.node[2].slice_us, 4U);  // and not to be met by one as short
   EXPECT_GT(turns.share(2, kRun), 0.75);  // all of it once that is seen
 
   turns.sessions[3].copies = false;  // it begins to compute
