@@ -62,6 +62,10 @@ inline constexpr uint32_t kArmedTurn = 1U << 31;
 /// bit is cleared (a futex). Protocol and states: docs/adr/0007-parking-protocol.md.
 inline constexpr uint32_t kArmedParked = 1U << 30;
 
+/// Orders::leave.
+inline constexpr uint32_t kLeave = 1;
+inline constexpr uint32_t kJoinAgain = 2;  ///< at once: for pages with other rights
+
 /// Written by the daemon, read by the shim's thread, which sleeps on `sequence` (a futex).
 struct alignas(64) Orders {
   std::atomic<uint32_t> sequence;            ///< raised after each change of the orders
@@ -71,7 +75,7 @@ struct alignas(64) Orders {
   /// absent: no waits, gate open, default slice, limit unchanged.
   std::atomic<uint64_t> lease_until_ns;
   std::atomic<uint32_t> preempt_sequence;  ///< raised: preempt the channel groups once
-  std::atomic<uint32_t> leave;             ///< 1: the daemon closed this session
+  std::atomic<uint32_t> leave;             ///< kLeave or kJoinAgain: the daemon closed it
   /// Bytes that this session may hold now, whatever its limit says, since the GPU has no more to
   /// give; 0: no such bound. An allocation beyond it waits for memory as one does that the driver
   /// refused.

@@ -91,14 +91,14 @@ void Session::renew_lease(Instant until) {
   page_->orders.lease_until_ns.store(static_cast<uint64_t>(until.ns), std::memory_order_release);
 }
 
-void Session::send_away() {
+void Session::send_away(uint32_t how) {
   const uint64_t limit = orders_.memory_limit_bytes;
   const uint32_t answer = orders_.memory_answer;
   orders_ = {};
   orders_.slice_us = wire::kDefaultSliceUs;
   orders_.memory_limit_bytes = limit;
   orders_.memory_answer = answer;
-  page_->orders.leave.store(1, std::memory_order_release);
+  page_->orders.leave.store(how, std::memory_order_release);
   publish(true);
 }
 

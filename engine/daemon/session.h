@@ -69,7 +69,7 @@ class Session {
   bool ready_to_park() const;
   void renew_lease(Instant until);
   /// Orders for the time after the daemon: default slice, nothing closed, `leave`.
-  void send_away();
+  void send_away(uint32_t how);
   /// Whether the workload has carried out the last orders.
   bool orders_seen() const;
 

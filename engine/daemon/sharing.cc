@@ -290,7 +290,7 @@ void Sharing::apply(const policy::Action& action, Instant now) {
   if (turn != nullptr && turn->open) ++record(session.workload()).turns;
   if (session.lacks_gate()) {
     // Its descriptors do not let it close this gate: it gets others when it joins again.
-    session.send_away();
+    session.send_away(wire::kJoinAgain);
     sent_away_.push_back(id);
   }
 }
@@ -358,7 +358,7 @@ void Sharing::tick(Instant now) {
 }
 
 void Sharing::send_all_away() {
-  for (const auto& [id, session] : sessions_) session->send_away();
+  for (const auto& [id, session] : sessions_) session->send_away(wire::kLeave);
   gates_.open_all();
 }
 

@@ -47,6 +47,7 @@ struct DeviceState {
   FileIdentity socket_file;
   uint64_t joined_ns = 0;
   uint64_t retry_ns = 0;
+  uint64_t again_ns = 0;  ///< when it joined again at once last
   uint32_t sequence_seen = 0;
   uint32_t preempt_seen = 0;
   uint64_t work_seen = 0;

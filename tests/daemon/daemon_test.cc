@@ -175,7 +175,7 @@ TEST_F(DaemonTest, AReplacedDaemonEndsProperlyAndTheNewOneKeepsItsSettings) {
   const auto former = std::move(daemon_);
   start({"--replace"});
   EXPECT_EQ(former->process->wait(kPatience)->code, 0);
-  EXPECT_EQ(shim.page().orders.leave, 1U);
+  EXPECT_EQ(shim.page().orders.leave, wire::kLeave);
   EXPECT_EQ(status().settings.policy, "fair");
   EXPECT_FALSE(has_event("restart", "did not end properly"));
   EXPECT_TRUE(join("a").welcome());
@@ -265,7 +265,7 @@ TEST_F(DaemonTest, AtItsEndEverySessionGetsTheDefaultBack) {
   daemon_->process->signal(SIGTERM);
   EXPECT_EQ(daemon_->process->wait(kPatience)->code, 0);
   for (FakeShim* shim : {&critical, &effort}) {
-    EXPECT_EQ(shim->page().orders.leave, 1U);
+    EXPECT_EQ(shim->page().orders.leave, wire::kLeave);
     EXPECT_EQ(shim->page().orders.slice_us, wire::kDefaultSliceUs);
     EXPECT_EQ(shim->page().hot.armed, 0U);
     EXPECT_EQ(shim->page().hot.gate, -1);

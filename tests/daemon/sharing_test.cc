@@ -132,7 +132,7 @@ TEST_F(SharingTest, NobodyCanShrinkAPage) {
 TEST_F(SharingTest, ASessionWithoutRightsToItsNewGateIsToldToJoinAgain) {
   const auto id = join("a");
   decide({{policy::AssignGate{id, 0, 50}, "critical now"}});
-  EXPECT_EQ(page->orders.leave, 1U);
+  EXPECT_EQ(page->orders.leave, wire::kJoinAgain);
   EXPECT_EQ(page->orders.slice_us, wire::kDefaultSliceUs);
   EXPECT_EQ(sharing->take_sent_away(), std::vector<policy::SessionId>{id});
   EXPECT_TRUE(sharing->take_sent_away().empty());
@@ -211,7 +211,7 @@ TEST_F(SharingTest, AtTheEndEverybodyGetsTheDefaultBack) {
   close_gate(0);
   sharing->send_all_away();
   EXPECT_EQ(page->orders.slice_us, wire::kDefaultSliceUs);
-  EXPECT_EQ(page->orders.leave, 1U);
+  EXPECT_EQ(page->orders.leave, wire::kLeave);
   EXPECT_EQ(page->orders.memory_limit_bytes, 500U) << "a limit that holds is not lifted at once";
   EXPECT_EQ(page->hot.armed, 0U);
   EXPECT_EQ(page->hot.gate, -1);

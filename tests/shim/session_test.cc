@@ -152,6 +152,23 @@ TEST(Session, WhenTheDaemonDiesTheDefaultSliceComesBackAndItIsJoinedAgain) {
   EXPECT_TRUE(workload.becomes("counted last_slice", "1"));
 }
 
+TEST(Session, ToldToJoinAgainItDoesSoAtOnceAndASecondTimeLater) {
+  FakeDaemon daemon;
+  Workload workload(under(daemon));
+  ASSERT_EQ(workload.ask("start"), "0");
+  const auto told = [&daemon](size_t index) {
+    wire::SessionPage* page = daemon.session(index);
+    const auto begin = std::chrono::steady_clock::now();
+    page->orders.leave = wire::kJoinAgain;
+    FakeDaemon::wake(*page);
+    EXPECT_TRUE(eventually([&] { return daemon.connections() == index + 2; }));
+    return std::chrono::steady_clock::now() - begin;
+  };
+  EXPECT_LT(told(0), std::chrono::milliseconds(900));
+  EXPECT_TRUE(workload.becomes("present", "1"));
+  EXPECT_GT(told(1), std::chrono::milliseconds(50));  // a second after the last time
+}
+
 TEST(Session, AnExpiredLeaseThatIsRenewedHoldsAgain) {
   FakeDaemon daemon;
   Workload workload(under(daemon));

@@ -120,6 +120,14 @@ void end_session(DeviceState& device) {
   device.retry_ns = 0;
 }
 
+/// When to join again as the daemon asks for: at once, but a daemon that asks again and again is
+/// not obeyed any faster than one that is gone.
+uint64_t join_again(DeviceState& device, uint64_t now_ns) {
+  const uint64_t earliest = device.again_ns == 0 ? 0 : device.again_ns + kJoinRetryNs;
+  device.again_ns = std::max(now_ns, earliest);
+  return device.again_ns;
+}
+
 /// Of a process that a daemon left parked, with nobody's orders: lets its calls go on once the
 /// driver says that it runs. Returns when to look again, or UINT64_MAX.
 uint64_t look_at_own_state(DeviceState& device, uint64_t now_ns) {
@@ -241,9 +249,12 @@ uint64_t serve(DeviceState& device, uint64_t now_ns) {
     machine.show(device, device.joined);
   }
   if (!holds) {
-    if (page.orders.leave.load(std::memory_order_relaxed) != 0) {
+    const uint32_t leave = page.orders.leave.load(std::memory_order_relaxed);
+    if (leave != 0) {
       end_session(device);
-      device.retry_ns = now_ns + kJoinRetryNs;
+      device.retry_ns =
+          leave == wire::kJoinAgain ? join_again(device, now_ns) : now_ns + kJoinRetryNs;
+      next = std::min(next, std::max(device.retry_ns, now_ns));
     }
     next = std::min(next, look_at_own_state(device, now_ns));
     return std::min(next, restore_slices(device, now_ns));
