@@ -127,8 +127,7 @@ void Machine::after_slow(Operation& operation, Code code) {
 
 /// A burst began: where that is ordered, from some time into it on, the session's channel group is
 /// never idle until the burst and its linger are over. The kernel for it is made ready with the
-/// session's first burst wherever slices act: making it takes 0.8 s in which launches stall
-/// (measured, results/h200/pairs), which is not to come with the first competitor.
+/// session's first burst wherever slices act, so that it is there when the first competitor comes.
 void Machine::hold_gpu(const Operation& operation) {
   const wire::SessionPage& session = *operation.pages->session;
   Burst& burst = operation.device->burst;
