@@ -37,7 +37,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void arm() { page_.hot.armed = 1; }
+  void arm(uint32_t armed) { page_.hot.armed = armed; }
   void launch() {
     Operation operation;
     operation.stream = reinterpret_cast<StreamHandle>(0x4000);
@@ -64,12 +64,21 @@ BENCHMARK(BM_shim_launch_unarmed);
 
 void BM_shim_launch_armed(benchmark::State& state) {
   const auto session = std::make_unique<Session>(false);
-  session->arm();
+  session->arm(1);
   for (auto _ : state) {
     session->launch();
   }
 }
 BENCHMARK(BM_shim_launch_armed);
+
+void BM_shim_launch_with_turns(benchmark::State& state) {
+  const auto session = std::make_unique<Session>(false);
+  session->arm(1 | wire::kArmedTurn);
+  for (auto _ : state) {
+    session->launch();
+  }
+}
+BENCHMARK(BM_shim_launch_with_turns);
 
 void BM_shim_launch_in_a_burst(benchmark::State& state) {
   const auto session = std::make_unique<Session>(true);

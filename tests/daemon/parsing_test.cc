@@ -179,6 +179,29 @@ TEST_F(Counters, NeverGoBack) {
   EXPECT_EQ(reader.totals().launches, 10U);
 }
 
+TEST_F(Counters, AQueueIsKnownWhereItIsFollowedAndNotBracketed) {
+  struct Row {
+    uint32_t flags;
+    std::optional<bool> queued;
+    bool computes;
+  };
+  const Row rows[] = {
+      {0, std::nullopt, true},
+      {wire::kFlagBursting, std::nullopt, true},
+      {wire::kFlagFollowed, false, false},
+      {wire::kFlagFollowed | wire::kFlagBursting, true, false},
+      {wire::kFlagFollowed | wire::kFlagBursting | wire::kFlagComputing, true, true},
+      {wire::kFlagFollowed | wire::kFlagHints, std::nullopt, true},
+  };
+  for (const Row& row : rows) {
+    page.counters.flags = row.flags;
+    read(Nanos(1));
+    const policy::SessionReading reading = reader.take();
+    EXPECT_EQ(reading.queued, row.queued) << row.flags;
+    EXPECT_EQ(reading.computes, row.computes) << row.flags;
+  }
+}
+
 TEST_F(Counters, AreBoundedByWhatCanBe) {
   page.counters.gpu_estimated_ns = ~uint64_t{0};
   page.counters.gate_closed_ns = ~uint64_t{0};

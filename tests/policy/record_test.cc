@@ -39,6 +39,9 @@ std::string recorded() {
     tick.readings[2].launches = tick.readings[3].launches = static_cast<uint64_t>(i);
     tick.readings[2].memory_bytes = 1000;
     tick.readings[3].gpu_time = i * kMs;
+    tick.readings[2].queued = true;
+    tick.readings[2].computes = i % 7 != 0;
+    tick.readings[3].queued = i % 5 != 0;
     happen(tick);
   }
   happen(Changed{workload("other", ServiceClass::kBestEffort)});
