@@ -54,10 +54,9 @@ def hold_context(library, device, ready):
     os._exit(0)
 
 
-def start_processes(library, gpus, count):
-    """PIDs of `count` processes with a context each."""
+def start_processes(pids, library, gpus, count):
+    """Adds to `pids` those of `count` processes with a context each, also where one gets none."""
     read, write = os.pipe()
-    pids = []
     for number in range(count):
         pid = os.fork()
         if pid == 0:
@@ -68,7 +67,6 @@ def start_processes(library, gpus, count):
         marks += os.read(read, count)
     if b"!" in marks:
         sys.exit("measure_serve: error: a process got no context")
-    return pids
 
 
 def hold_for_a_while(library, device, number, ready):
@@ -210,7 +208,7 @@ def main():
         try:
             library = str(arguments.build / "simgpu" / "libcuda.so.1")
             if not arguments.starts_a_minute:
-                children = start_processes(library, arguments.gpus, arguments.processes)
+                start_processes(children, library, arguments.gpus, arguments.processes)
             serve, port = start_serve(arguments.build, dict(os.environ))
             try:
                 if arguments.starts_a_minute:
