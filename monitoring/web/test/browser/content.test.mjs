@@ -59,7 +59,10 @@ test('a workload tells its figures, what is not known of it, and its sessions; t
   withPage({}, async (page, server) => {
     await show(page, server.url, 'workloads');
     const dialog = page.getByRole('dialog');
-    const open = () => page.getByRole('button', { name: 'train', exact: true }).click();
+    const open = async () => {
+      await page.getByRole('button', { name: 'train', exact: true }).click();
+      await dialog.waitFor();  // before it is there a click goes to what it will cover
+    };
     await open();
     const text = (await dialog.innerText()).replace(/\s+/g, ' ');
     assert.match(text, /slice 1000 us beside latency-critical serve: gives way within 1 ms/);
