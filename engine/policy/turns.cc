@@ -184,6 +184,7 @@ SessionState* due_probe(std::span<const TurnUnit> units, const TurnRules& rules,
   for (const TurnUnit& unit : units) {
     if (!unit.ready) continue;  // what is not on the GPU asks for itself
     for (SessionState* session : unit.idle) {
+      if (tells_queue(*session)) continue;  // it is seen when it has work
       ++count;
       if (oldest == nullptr || session->turn_ended < oldest->turn_ended) oldest = session;
     }

@@ -190,6 +190,9 @@ class Machine {
   }
 
   // Synchronisation (progress.cc).
+  /// Its work is followed: it has bursts, or the daemon wants to know whether it has any, for
+  /// turns.
+  bool follows(const Pages& pages) const;
   void before_stream_sync(Synchronisation& sync, StreamHandle stream);
   void before_context_sync(Synchronisation& sync);
   void before_event_sync(Synchronisation& sync, EventHandle event);
@@ -299,8 +302,6 @@ class Machine {
   void end_burst_if_drained(DeviceState& device, bool synchronised);
   /// Its bursts close its gate, or are told to the daemon at least.
   bool has_bursts(const Pages& pages) const;
-  /// Its work is followed: also where the daemon wants to know whether it has any, for turns.
-  bool follows(const Pages& pages) const;
   void ask_streams(DeviceState& device, bool foreign);
 
   std::atomic<bool> started_{false};

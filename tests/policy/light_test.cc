@@ -156,6 +156,30 @@ TEST(LightWork, AnEmptyQueueOfAMomentKeepsTheTurn) {
   EXPECT_NEAR(turns.share(2, kRun) - before, 0.5 * 10 / 11, 0.06);
 }
 
+TEST(LightWork, AnIdleSessionThatTellsItsQueueIsNotLookedAtInVain) {
+  Turns turns;
+  turns.add(2, workload("train", ServiceClass::kBestEffort), {});
+  turns.add(3, workload("notebook"), {30 * kMs, std::chrono::hours(1)});
+  turns.run(std::chrono::seconds(2));
+  EXPECT_FALSE(turns.node[3].turn_open);
+  const Nanos before = turns.sessions[2].got;
+  turns.run(std::chrono::seconds(1));
+  EXPECT_EQ(turns.sessions[2].got - before, std::chrono::seconds(1));
+  turns.sessions[3].demand.period = 500 * kMs;  // its cells begin
+  turns.run(kRun);
+  EXPECT_GT(turns.share(3, kRun), 0.05);
+}
+
+TEST(LightWork, AHardCapIsKeptBesideIdleSessions) {
+  Turns turns;
+  Workload capped = workload("train");
+  capped.max_share = 0.3;
+  turns.add(2, capped, {});
+  turns.add(3, workload("notebook"), {30 * kMs, std::chrono::hours(1)});
+  turns.run(kRun);
+  EXPECT_NEAR(turns.share(2, kRun), 0.3, 0.02);
+}
+
 TEST(Copier, WhoOnlyCopiesTakesNoTurns) {
   Turns turns;
   turns.add(2, workload("cache", ServiceClass::kBestEffort), {});

@@ -192,6 +192,18 @@ TEST(Session, TheHeartbeatGoesOnWhileTheWorkloadIsIdle) {
   EXPECT_TRUE(eventually([&] { return page->counters.heartbeat_ns.load() > first; }));
 }
 
+TEST(Session, WhoWaitsForTurnsTellsOfAnEmptyQueueBeforeItLaunchesAnything) {
+  FakeDaemon daemon;
+  Workload workload(under(daemon));
+  ASSERT_EQ(workload.ask("start"), "0");
+  wire::SessionPage* page = daemon.session(0);
+  EXPECT_EQ(page->counters.flags & wire::kFlagFollowed, 0U);
+  page->hot.armed = wire::kArmedTurn;
+  FakeDaemon::wake(*page);
+  ASSERT_TRUE(eventually([&] { return (page->counters.flags & wire::kFlagFollowed) != 0; }));
+  EXPECT_EQ(page->counters.flags & wire::kFlagBursting, 0U);
+}
+
 TEST(Session, ALatencyCriticalBurstClosesAndOpensItsGate) {
   FakeDaemon daemon;
   daemon.gate = 2;

@@ -179,6 +179,7 @@ void publish_flags(DeviceState& device, wire::Counters& counters) {
   flags |= machine.device_count() > 1 ? wire::kFlagManyDevices : 0;
   const bool waits = machine.looking();
   flags |= waits && device.waited ? wire::kFlagWaiting : 0;
+  flags |= machine.follows(*device.joined) ? wire::kFlagFollowed : 0;
   device.waited = waits;
   if ((flags & wire::kFlagWaiting) == 0) {
     counters.flags.fetch_and(~wire::kFlagWaiting, std::memory_order_relaxed);
