@@ -177,19 +177,29 @@ void put_off(State& state, Instant now) {
   state.turn_charged = now;
 }
 
-/// The idle session that was held back longest, if its probe is due.
+/// Since when an idle session waits for its probe. One that tells its queue is seen when it has
+/// work: it gets one rarely, for what is queued where libcorun.so does not follow it.
+Instant waits_since(const SessionState& session, const TurnRules& rules) {
+  constexpr int kRarely = 5;
+  const Nanos later = tells_queue(session) ? (kRarely - 1) * rules.probe_after : Nanos(0);
+  return session.turn_ended + later;
+}
+
+/// The idle session that waits longest for its probe, if that is due.
 SessionState* due_probe(std::span<const TurnUnit> units, const TurnRules& rules, Instant now) {
   SessionState* oldest = nullptr;
   int64_t count = 0;
   for (const TurnUnit& unit : units) {
     if (!unit.ready) continue;  // what is not on the GPU asks for itself
     for (SessionState* session : unit.idle) {
-      if (tells_queue(*session)) continue;  // it is seen when it has work
       ++count;
-      if (oldest == nullptr || session->turn_ended < oldest->turn_ended) oldest = session;
+      if (oldest == nullptr || waits_since(*session, rules) < waits_since(*oldest, rules)) {
+        oldest = session;
+      }
     }
   }
-  const bool due = oldest != nullptr && now - oldest->turn_ended >= count * rules.probe_after;
+  const bool due =
+      oldest != nullptr && now - waits_since(*oldest, rules) >= count * rules.probe_after;
   return due ? oldest : nullptr;
 }
 

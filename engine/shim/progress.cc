@@ -198,7 +198,9 @@ uint64_t Machine::watch(DeviceState& device, uint64_t now_ns) {
   const uint64_t quiet = now_ns - device.begun_changed_ns;
   if (quiet >= kQuietNs && hint_depth_.load(std::memory_order_relaxed) == 0) {
     ask_streams(device, true);
-    if (quiet >= kBlindQuietNs) {
+    // Streams that cannot be asked. Of work that waits for a turn nothing is guessed: it would be
+    // taken for done, and the session for one that wants no turn.
+    if (quiet >= kBlindQuietNs && device.burst.phase() == Burst::kBursting) {
       device.streams.for_each([](StreamState& state) {
         if (is_per_thread_stream(state.stream.load(std::memory_order_relaxed))) {
           state.drained_up_to(state.submitted.load(std::memory_order_seq_cst));

@@ -89,6 +89,18 @@ TEST_F(QueueTest, WorkThatNobodySynchronisesIsAskedFor) {
   EXPECT_FALSE(has_work());
 }
 
+TEST_F(QueueTest, OfAStreamThatCannotBeAskedNothingIsGuessed) {
+  const auto per_thread = reinterpret_cast<StreamHandle>(cuda::kPerThreadStreamValue);
+  launch(per_thread);
+  for (int i = 0; i < 20; ++i) {
+    machine.watch(*device, gpu.now);
+    gpu.now += 1000 * kOneUs;
+  }
+  EXPECT_TRUE(has_work());  // held back, perhaps
+  synchronise(per_thread);
+  EXPECT_FALSE(has_work());
+}
+
 TEST_F(QueueTest, CopiesBetweenHostAndDeviceComputeNothing) {
   launch(stream(1), Operation::kCopy);
   EXPECT_TRUE(has_work());
