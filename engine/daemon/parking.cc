@@ -248,13 +248,13 @@ void Parking::on_event(const std::string& key) {
     result = status->code == 3 ? unsupported(text) : failed(text);
   }
   job.half_way = job.park && status->signal.has_value();
-  end(key, std::move(result), false, monotonic_now());
+  end(key, result, false, monotonic_now());
 }
 
 /// What failed to be parked runs (gpu/park.h); what failed to come back is still in host memory. So
 /// may be, in part, what a killed helper had begun, which the driver may still carry out: it counts
 /// as parked until another helper has looked at each process.
-void Parking::end(const std::string& key, Status result, bool busy, Instant now) {
+void Parking::end(const std::string& key, const Status& result, bool busy, Instant now) {
   auto job = jobs_.extract(key);
   const Job& done = job.mapped();
   const bool away = done.park == result.has_value() || done.half_way;

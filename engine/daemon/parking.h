@@ -74,7 +74,7 @@ class Parking final : public Parker {
   void start_helper(const std::string& key, Job& job, Instant now);
   void look_at_announced(const std::string& key, Instant now);
   void on_event(const std::string& key);
-  void end(const std::string& key, Status result, bool busy, Instant now);
+  void end(const std::string& key, const Status& result, bool busy, Instant now);
   uint64_t held_calls(const std::string& key) const;
   void tell_rescue();
 

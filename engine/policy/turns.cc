@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/check.h"
+#include "engine/policy/view.h"
 
 namespace corun::policy {
 

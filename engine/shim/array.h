@@ -13,6 +13,7 @@ class Array {
 
  public:
   /// `count` zero elements; without memory for them data() is null.
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers too
   explicit Array(size_t count) : data_(static_cast<T*>(calloc(count + 1, sizeof(T)))) {}
   ~Array() { free(data_); }
   Array(const Array&) = delete;

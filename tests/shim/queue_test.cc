@@ -1,6 +1,8 @@
 // A session that waits for turns tells whether it has work, and nothing else of a burst.
 #include <gtest/gtest.h>
 
+#include <bit>
+
 #include "tests/shim/fake_gpu.h"
 
 namespace corun::shim {
@@ -90,7 +92,7 @@ TEST_F(QueueTest, WorkThatNobodySynchronisesIsAskedFor) {
 }
 
 TEST_F(QueueTest, OfAStreamThatCannotBeAskedNothingIsGuessed) {
-  const auto per_thread = reinterpret_cast<StreamHandle>(cuda::kPerThreadStreamValue);
+  const auto per_thread = std::bit_cast<StreamHandle>(cuda::kPerThreadStreamValue);
   launch(per_thread);
   for (int i = 0; i < 20; ++i) {
     machine.watch(*device, gpu.now);
