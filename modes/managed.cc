@@ -85,7 +85,7 @@ class Managed final : public Mode {
     const Instant deadline = monotonic_now() + kSettlePatience;
     while (true) {
       CORUN_ASSIGN(const client::DaemonStatus status, status_of(plan));
-      const Status in_force = check_sessions(status, tenants);
+      Status in_force = check_sessions(status, tenants);
       if (in_force || monotonic_now() >= deadline) return in_force;
       sleep_until(monotonic_now() + kBetweenLooks);
     }

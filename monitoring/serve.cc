@@ -113,8 +113,9 @@ void notify_systemd(const std::string& state) {
 struct Serving::Parts {
   explicit Parts(const ServeOptions& given) : options(given) {}
 
-  Status start(std::shared_ptr<const gpu::Nvml> nvml, const std::vector<GpuInfo>& gpus);
-  Status start_source(std::shared_ptr<const gpu::Nvml> nvml, const std::vector<GpuInfo>& gpus);
+  Status start(const std::shared_ptr<const gpu::Nvml>& nvml, const std::vector<GpuInfo>& gpus);
+  Status start_source(const std::shared_ptr<const gpu::Nvml>& nvml,
+                      const std::vector<GpuInfo>& gpus);
   Status start_server();
   void keep(const std::shared_ptr<const News>& news);
   std::string metrics(bool openmetrics);
@@ -161,7 +162,7 @@ std::string Serving::Parts::metrics(bool openmetrics) {
                          {.openmetrics = openmetrics, .dcgm_aliases = options.dcgm_aliases});
 }
 
-Status Serving::Parts::start_source(std::shared_ptr<const gpu::Nvml> nvml,
+Status Serving::Parts::start_source(const std::shared_ptr<const gpu::Nvml>& nvml,
                                     const std::vector<GpuInfo>& gpus) {
   if (options.replay) {
     CORUN_ASSIGN(recording, Recording::read(*options.replay));
@@ -179,7 +180,7 @@ Status Serving::Parts::start_source(std::shared_ptr<const gpu::Nvml> nvml,
   collecting.engine_sockets.insert(collecting.engine_sockets.end(), options.engine_sockets.begin(),
                                    options.engine_sockets.end());
   collecting.first_event = history->next_event();
-  collector = Collector::start(std::move(nvml), gpus, std::move(collecting), board);
+  collector = Collector::start(nvml, gpus, std::move(collecting), board);
   return {};
 }
 
@@ -203,7 +204,7 @@ Status Serving::Parts::start_server() {
   return {};
 }
 
-Status Serving::Parts::start(std::shared_ptr<const gpu::Nvml> nvml,
+Status Serving::Parts::start(const std::shared_ptr<const gpu::Nvml>& nvml,
                              const std::vector<GpuInfo>& gpus) {
   CORUN_ASSIGN(history, History::open(history_options(options)));
   keeping = std::make_unique<TaskQueue>(kMostNewsWaiting);
@@ -212,17 +213,17 @@ Status Serving::Parts::start(std::shared_ptr<const gpu::Nvml> nvml,
   if (options.record) {
     CORUN_ASSIGN(recorder, Recorder::start(*options.record, board));
   }
-  CORUN_TRY(start_source(std::move(nvml), gpus));
+  CORUN_TRY(start_source(nvml, gpus));
   return start_server();
 }
 
 Serving::Serving(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Result<std::unique_ptr<Serving>> Serving::start(const ServeOptions& options,
-                                                std::shared_ptr<const gpu::Nvml> nvml,
+                                                const std::shared_ptr<const gpu::Nvml>& nvml,
                                                 const std::vector<GpuInfo>& gpus) {
   std::unique_ptr<Serving> serving(new Serving(std::make_unique<Parts>(options)));
-  CORUN_TRY(serving->parts_->start(std::move(nvml), gpus));
+  CORUN_TRY(serving->parts_->start(nvml, gpus));
   return serving;
 }
 

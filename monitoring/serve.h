@@ -40,7 +40,7 @@ class Serving {
   /// A node with these GPUs, or with options.replay a recording (`nvml` is null then). Errors: as
   /// the parts have them.
   static Result<std::unique_ptr<Serving>> start(const ServeOptions& options,
-                                                std::shared_ptr<const gpu::Nvml> nvml,
+                                                const std::shared_ptr<const gpu::Nvml>& nvml,
                                                 const std::vector<GpuInfo>& gpus);
   /// Ends streams, lets answers go out, writes what has gathered.
   ~Serving();

@@ -235,7 +235,7 @@ Result<std::vector<Event>> Store::events(size_t count) {
 
 Status Store::begin() { return run("BEGIN"); }
 Status Store::commit() {
-  const Status done = run("COMMIT");
+  Status done = run("COMMIT");
   if (!done) sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
   return done;
 }

@@ -112,7 +112,8 @@ class Train final : public GpuWorkload {
     bool go_on = true;
     Pump pump(gpu(), depth_, [&](uint64_t items) { go_on = done(items); });
     while (step_ && go_on && monotonic_now() < end) {
-      CORUN_TRY(pump.submit(gpu().stream(), options_.samples_per_kernel * options_.kernels_per_step,
+      CORUN_TRY(pump.submit(gpu().stream(),
+                            uint64_t{options_.samples_per_kernel} * options_.kernels_per_step,
                             [&] { return launch_step(); }));
     }
     if (step_) return pump.drain();

@@ -66,7 +66,7 @@ class WholeText {
   WholeText(const Signature& signature, std::optional<std::string> id)
       : signature_(signature), id_(std::move(id)) {}
 
-  void token(std::string text) { text_ += text; }
+  void token(const std::string& text) { text_ += text; }
   void end(const std::optional<Refusal>& refusal, http::Exchange& exchange) {
     exchange.answer(refusal ? response_for(*refusal)
                             : json(200, generate_body(signature_, id_, text_)));
@@ -118,7 +118,8 @@ http::Response response_for(const Refusal& refusal) {
   return response;
 }
 
-void FrontEnd::handle(http::Request request, std::shared_ptr<http::Exchange> exchange) {
+void FrontEnd::handle(const http::Request& request,
+                      const std::shared_ptr<http::Exchange>& exchange) {
   const std::optional<Route> route = parse_target(request.target);
   if (!route) return exchange->answer(error_response(404, "there is nothing at " + request.target));
   const std::string_view method = method_of(route->endpoint);
@@ -146,14 +147,13 @@ void FrontEnd::handle(http::Request request, std::shared_ptr<http::Exchange> exc
     case Endpoint::kModelReady:
       return exchange->answer(json(ready ? 200 : 503, model_ready(signature, ready)));
     case Endpoint::kInfer:
-      if (batch != nullptr) return infer(std::move(request), **batch, std::move(exchange));
+      if (batch != nullptr) return infer(request, **batch, exchange);
       return exchange->answer(error_response(
           400, fmt::format("model '{}' generates text; use generate", signature.name)));
     case Endpoint::kGenerate:
     case Endpoint::kGenerateStream:
       if (text != nullptr) {
-        return generate(request, **text, route->endpoint == Endpoint::kGenerateStream,
-                        std::move(exchange));
+        return generate(request, **text, route->endpoint == Endpoint::kGenerateStream, exchange);
       }
       return exchange->answer(error_response(
           400, fmt::format("model '{}' generates no text; use infer", signature.name)));
@@ -183,8 +183,8 @@ std::optional<Instant> FrontEnd::deadline(Instant arrival, std::optional<Nanos> 
   return limit ? std::optional(arrival + *limit) : std::nullopt;
 }
 
-void FrontEnd::infer(http::Request request, BatchServer& model,
-                     std::shared_ptr<http::Exchange> exchange) {
+void FrontEnd::infer(const http::Request& request, BatchServer& model,
+                     const std::shared_ptr<http::Exchange>& exchange) {
   InferJob job;
   job.arrival = clock_.now();
   const auto length = json_length(request);
@@ -207,7 +207,7 @@ void FrontEnd::infer(http::Request request, BatchServer& model,
 }
 
 void FrontEnd::generate(const http::Request& request, TextServer& model, bool stream,
-                        std::shared_ptr<http::Exchange> exchange) {
+                        const std::shared_ptr<http::Exchange>& exchange) {
   TextJob job;
   job.arrival = clock_.now();
   auto parsed = parse_generate_request(request.body);
@@ -223,13 +223,13 @@ void FrontEnd::generate(const http::Request& request, TextServer& model, bool st
       exchange->post(
           [exchange, events, text = std::move(text)] { events->token(text, *exchange); });
     };
-    job.end = [exchange, events](std::optional<Refusal> refusal) {
+    job.end = [exchange, events](const std::optional<Refusal>& refusal) {
       exchange->post([exchange, events, refusal] { events->end(refusal, *exchange); });
     };
   } else {
     const auto whole = std::make_shared<WholeText>(model.signature(), parsed->id);
-    job.token = [whole](std::string text) { whole->token(std::move(text)); };
-    job.end = [exchange, whole](std::optional<Refusal> refusal) {
+    job.token = [whole](const std::string& text) { whole->token(text); };
+    job.end = [exchange, whole](const std::optional<Refusal>& refusal) {
       exchange->post([exchange, whole, refusal] { whole->end(refusal, *exchange); });
     };
   }

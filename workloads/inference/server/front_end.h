@@ -23,13 +23,14 @@ class FrontEnd {
         deadline_(deadline) {}
 
   /// An http::Handler.
-  void handle(http::Request request, std::shared_ptr<http::Exchange> exchange);
+  void handle(const http::Request& request, const std::shared_ptr<http::Exchange>& exchange);
 
  private:
   http::Response answer_about_server(Endpoint endpoint) const;
-  void infer(http::Request request, BatchServer& model, std::shared_ptr<http::Exchange> exchange);
+  void infer(const http::Request& request, BatchServer& model,
+             const std::shared_ptr<http::Exchange>& exchange);
   void generate(const http::Request& request, TextServer& model, bool stream,
-                std::shared_ptr<http::Exchange> exchange);
+                const std::shared_ptr<http::Exchange>& exchange);
   std::optional<Instant> deadline(Instant arrival, std::optional<Nanos> timeout) const;
 
   Service& service_;

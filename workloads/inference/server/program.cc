@@ -59,9 +59,9 @@ Status serve(const ServerProgram& program, const ServerOptions& options) {
     CORUN_TRY(service.add(std::move(made)));
   }
   FrontEnd front_end(service, metrics, clock, kServerVersion, options.deadline);
-  const http::Handler handler = [&](http::Request request,
-                                    std::shared_ptr<http::Exchange> exchange) {
-    front_end.handle(std::move(request), std::move(exchange));
+  const http::Handler handler = [&](const http::Request& request,
+                                    const std::shared_ptr<http::Exchange>& exchange) {
+    front_end.handle(request, exchange);
   };
   std::unique_ptr<http::Server> server;
   const auto start = [&]() -> Status {

@@ -10,7 +10,7 @@
 
 namespace corun::inference {
 
-ModelThread::ModelThread(AnyModel& model, BatchRules rules, const Clock& clock)
+ModelThread::ModelThread(AnyModel& model, const BatchRules& rules, const Clock& clock)
     : queue_(rules), any_model_(model), clock_(clock), max_queue_(rules.max_queue) {}
 
 Status ModelThread::start() {

@@ -22,7 +22,7 @@ using Observer = std::function<void(const Timing& timing, uint64_t items)>;
 class ModelThread {
  public:
   /// `clock` judges deadlines and delays; it outlives this object.
-  ModelThread(AnyModel& model, BatchRules rules, const Clock& clock);
+  ModelThread(AnyModel& model, const BatchRules& rules, const Clock& clock);
   /// A class derived from this one drains in its destructor: its work() must be there till then.
   virtual ~ModelThread() = default;
   ModelThread(const ModelThread&) = delete;
