@@ -42,6 +42,7 @@ void drop_upload(Driver& driver, const GraphExec& exec) {
 
 std::vector<GraphExec::Part> parts_of(const std::vector<GraphNode*>& order) {
   std::vector<GraphExec::Part> parts;
+  parts.reserve(order.size());
   for (const GraphNode* node : order) {
     parts.push_back({.node = node, .type = node->type, .work = node->work, .enabled = true});
   }

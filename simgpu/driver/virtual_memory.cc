@@ -137,8 +137,9 @@ bool VirtualMemory::unmap(uint64_t address, uint64_t bytes, std::vector<uint32_t
     ++last;
   }
   if (reached != offset + bytes) return false;
-  mmap(range->second.backing + offset, bytes, PROT_NONE,
-       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  void* const unmapped = mmap(range->second.backing + offset, bytes, PROT_NONE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  if (unmapped == MAP_FAILED) return false;
   for (auto it = mappings.find(offset); it != last; it = mappings.erase(it)) {
     const auto physical = physicals_.find(it->second.handle);
     --physical->second.mappings;

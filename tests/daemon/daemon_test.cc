@@ -76,8 +76,8 @@ TEST_F(DaemonTest, AProcessThatEndedBeforeItsReplyHasNoSession) {
   const pid_t daemon = daemon_->process->pid();
   kill(daemon, SIGSTOP);
   ProcessOptions options;
-  options.argv = {CORUN_BINARY_DIR "/tests/fake_shim", files_.shim_socket().string(), "a", "normal",
-                  "vanish"};
+  const std::string program = CORUN_BINARY_DIR "/tests/fake_shim";
+  options.argv = {program, files_.shim_socket().string(), "a", "normal", "vanish"};
   Child child(options);
   EXPECT_TRUE(child.process->wait(kPatience));
   kill(daemon, SIGCONT);

@@ -35,7 +35,7 @@ class Faulty {
       if (n > 0) said_.append(bytes, static_cast<size_t>(n));
     }
     const size_t end = said_.find('\n');
-    const std::string first = said_.substr(0, end);
+    std::string first = said_.substr(0, end);
     said_.erase(0, end == std::string::npos ? end : end + 1);
     return first;
   }

@@ -116,6 +116,7 @@ TEST_F(Hostile, AFloodOfConnectionsKeepsNobodyBusy) {
 
 TEST_F(Hostile, AFloodOfRequestsKeepsNobodyBusy) {
   std::vector<Fd> connections;
+  connections.reserve(20);
   for (int i = 0; i < 20; ++i) {
     connections.push_back(client::connect_unix(control_socket(), SOCK_STREAM).value());
   }

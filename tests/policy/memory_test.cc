@@ -13,7 +13,7 @@ Workload limited(uint64_t bytes) {
   return one;
 }
 
-std::vector<Action> hold(Node& node, std::map<SessionId, uint64_t> bytes) {
+std::vector<Action> hold(Node& node, const std::map<SessionId, uint64_t>& bytes) {
   Tick tick;
   for (const auto& [id, held] : bytes) tick.readings[id].memory_bytes = held;
   return node.event(tick);

@@ -307,7 +307,7 @@ class Sequences : public testing::TestWithParam<int> {
   template <typename Check>
   void run(Check check) {
     for (int i = 0; i < kSeeds; ++i) {
-      const uint64_t seed = static_cast<uint64_t>(GetParam() * kSeeds + i);
+      const auto seed = static_cast<uint64_t>(GetParam()) * kSeeds + static_cast<uint64_t>(i);
       SCOPED_TRACE("seed " + std::to_string(seed));
       Chance chance(seed);
       check.start();

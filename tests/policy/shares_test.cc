@@ -46,6 +46,7 @@ std::vector<double> progress(const std::vector<uint32_t>& slices) {
   double round = 0;
   for (const uint32_t slice : slices) round += slice + kSwitchUs;
   std::vector<double> result;
+  result.reserve(slices.size());
   for (const uint32_t slice : slices) result.push_back((slice - kSliceLossUs) / round);
   return result;
 }

@@ -1,5 +1,6 @@
 #include "tests/shim/fake_gpu.h"
 
+#include <bit>
 #include <cstring>
 
 namespace corun::shim::testing {
@@ -73,7 +74,7 @@ void fill_hold(Driver& driver) {
   driver.launch_kernel = [](FunctionHandle, unsigned, unsigned, unsigned, unsigned, unsigned,
                             unsigned, unsigned, StreamHandle on, void** parameters, void**) {
     alive->hold_words =
-        reinterpret_cast<const std::atomic<uint32_t>*>(*static_cast<DevicePtr*>(parameters[0]));
+        std::bit_cast<const std::atomic<uint32_t>*>(*static_cast<DevicePtr*>(parameters[0]));
     alive->holds.push_back(
         {on, *static_cast<uint32_t*>(parameters[1]), *static_cast<uint64_t*>(parameters[2])});
     if (alive->during_launch) {

@@ -167,8 +167,8 @@ TEST(GraphCutsOfRandomGraphs, HoldUpAllThatIsLeftAndComeInTime) {
 TEST(GraphCutsOfRandomGraphs, ChainsAreNeverLongerThanTheQuantum) {
   std::mt19937 random(8);
   for (int round = 0; round < 200; ++round) {
-    std::vector<uint64_t> us;
-    for (int i = 0; i < 60; ++i) us.push_back(1 + random() % 150);
+    std::vector<uint64_t> us(60);
+    for (uint64_t& one : us) one = 1 + random() % 150;
     const std::vector<uint32_t> cuts = cuts_of(chain(us), 100);
     const std::set<uint32_t> at(cuts.begin(), cuts.end());
     uint64_t since = 0;

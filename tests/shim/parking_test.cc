@@ -266,6 +266,7 @@ TEST_F(Handshake, OnceReadyNobodyIsInsideUntilTheBitIsCleared) {
   std::atomic<bool> stop{false};
   std::atomic<int> inside{0};
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
       while (!stop) {
