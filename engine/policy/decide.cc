@@ -85,7 +85,7 @@ void count_look(SessionState& session, const SessionReading& reading) {
 
 /// Whether it works, and wants a turn for it.
 void note_work(SessionState& session, const SessionReading& reading, Instant now) {
-  const bool tells = (session.armed & wire::kArmedTurn) != 0 && reading.queued.has_value();
+  const bool tells = tells_queue(session, reading);
   const bool launched = reading.launches > session.last.launches;
   // The estimate of GPU time may go on after the work, to catch up.
   const bool worked =
@@ -102,10 +102,10 @@ void note_work(SessionState& session, const SessionReading& reading, Instant now
 /// seen to do so waits for no turns any more, and then its launches alone tell otherwise.
 void note_copying(SessionState& session, const SessionReading& reading, Nanos since_last) {
   const bool launched = reading.launches > session.last.launches;
-  const bool follows = (session.armed & wire::kArmedTurn) != 0 && reading.queued.has_value();
-  if (launched || (follows && reading.computes)) {
+  const bool tells = tells_queue(session, reading);
+  if (launched || (tells && reading.computes)) {
     session.copying = Nanos(0);
-  } else if (follows && reading.calls > session.last.calls && !held_back(session)) {
+  } else if (tells && reading.calls > session.last.calls && !held_back(session)) {
     session.copying = std::min(session.copying + since_last, kCopiesOnly);
   }
 }

@@ -32,7 +32,8 @@ constexpr double kSameShare = 0.01;
 constexpr Nanos kTurnRound = std::chrono::milliseconds(100);
 constexpr Nanos kShortestTurn = std::chrono::milliseconds(20);
 constexpr Nanos kShortestQuotaTurn = std::chrono::milliseconds(5);
-/// A change of turns costs some 0.5 ms: of what the former holder has begun, and two switches.
+/// A change of turns costs some 0.5 ms, by calculation: of what the former holder has begun, and
+/// two switches.
 constexpr Nanos kClaimedTurn = std::chrono::milliseconds(5);
 /// An idle session loses the others half a percent at most.
 constexpr Nanos kProbe = std::chrono::milliseconds(5);
@@ -209,8 +210,7 @@ void plan_keeping(const View& view, const Settings& settings, bool preempting, P
   }
   // A single other session cannot get onto a held GPU: waiting for gates would only cost it, 1 to 2
   // points of its throughput (measured, results/h100/sweep).
-  const bool gates_idle =
-      hold && view.sessions.size() == view.critical_sessions + view.copying_sessions + 1;
+  const bool gates_idle = hold && view.others() == 1;
   for (size_t i = 0; i < view.sessions.size(); ++i) {
     Want& want = plan.wants[i];
     if (gates_idle && !view.sessions[i].copies) want.armed &= wire::kArmedTurn;
@@ -228,7 +228,7 @@ void plan_keeping(const View& view, const Settings& settings, bool preempting, P
 /// True if some session is preempted inside its kernels.
 bool plan_critical_slices(const View& view, const State& state, bool turns, Plan& plan) {
   bool preempting = false;
-  const size_t others = view.sessions.size() - view.critical_sessions - view.copying_sessions;
+  const size_t others = view.others();
   for (size_t i = 0; i < view.sessions.size(); ++i) {
     const SessionView& session = view.sessions[i];
     Want& want = plan.wants[i];
@@ -275,7 +275,7 @@ void plan_beside_critical(const View& view, State& state, Instant now, Plan& pla
   });
   // Slices of 1 us between two sessions would waste nearly everything (7.6 % are left at 50 us,
   // measured, results/h200/first-readings), so with slices it is one session at a time.
-  const size_t others = view.sessions.size() - view.critical_sessions - view.copying_sessions;
+  const size_t others = view.others();
   const bool turns = backend.gate && view.active_others > 0 &&
                      ((backend.slices && others > 1) || needs_turns(view, backend, plan));
   if (turns) {

@@ -35,8 +35,8 @@ bool held_back(const SessionState& session) {
   return (session.armed & wire::kArmedTurn) != 0 && !session.turn_open;
 }
 
-bool tells_queue(const SessionState& session) {
-  return (session.armed & wire::kArmedTurn) != 0 && session.last.queued.has_value();
+bool tells_queue(const SessionState& session, const SessionReading& reading) {
+  return (session.armed & wire::kArmedTurn) != 0 && reading.queued.has_value();
 }
 
 View make_view(State& state, Instant now) {

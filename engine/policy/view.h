@@ -38,6 +38,9 @@ struct View {
   uint32_t critical_sessions = 0;
   uint32_t copying_sessions = 0;  ///< that are not latency-critical
   uint32_t active_others = 0;     ///< active sessions that are not latency-critical
+
+  /// Sessions that are neither latency-critical nor copiers: those that order each other.
+  size_t others() const { return sessions.size() - critical_sessions - copying_sessions; }
 };
 
 /// Whether the policy treats classes differently.
@@ -45,7 +48,8 @@ bool heeds_classes(PolicyKind kind);
 /// A turn word holds the session back at the moment.
 bool held_back(const SessionState& session);
 /// It waits for turns, and says whether it has work.
-bool tells_queue(const SessionState& session);
+bool tells_queue(const SessionState& session, const SessionReading& reading);
+inline bool tells_queue(const SessionState& session) { return tells_queue(session, session.last); }
 View make_view(State& state, Instant now);
 
 }  // namespace corun::policy

@@ -25,8 +25,8 @@ bool Burst::begin(Pages& pages, uint64_t now_ns, bool counted) {
   }
   wire::Counters& counters = pages.session->counters;
   if (before == kLingering && (pages_ != &pages || !counted)) {
-    open(
-        now_ns);  // joined anew, what is closed is the former session's; or it closes none any more
+    // Joined anew: what is closed is the former session's. Or it closes none any more.
+    open(now_ns);
   }
   pages_ = &pages;
   begun_ns_ = now_ns;

@@ -88,6 +88,21 @@ class Fault : public ::testing::Test {
     return daemon.status();
   }
 
+  /// What corund tells of a workload; empty while it knows none of that name.
+  client::WorkloadStatus of(const std::string& name) const {
+    const auto now = status();
+    for (const auto& workload : now ? now->workloads : std::vector<client::WorkloadStatus>()) {
+      if (workload.name == name) return workload;
+    }
+    return {};
+  }
+  /// One of its figures; 0 where it is not known.
+  double figure(const std::string& name, const std::string& what) const {
+    const client::WorkloadStatus workload = of(name);
+    const client::Figure* found = workload.find(what);
+    return found == nullptr ? 0 : found->value.value_or(0);
+  }
+
   /// Whether all these workloads have a session.
   bool have_joined(const std::vector<std::string>& names) const {
     const auto now = status();

@@ -37,20 +37,8 @@ class ParkingFault : private SmallGpu, public Fault {
                         double park_bytes_per_s = 10e9)
       : SmallGpu(park_bytes_per_s, 20e9), Fault({"--profile", path().string()}, daemon) {}
 
-  client::WorkloadStatus of(const std::string& name) const {
-    const auto now = status();
-    for (const auto& workload : now ? now->workloads : std::vector<client::WorkloadStatus>()) {
-      if (workload.name == name) return workload;
-    }
-    return {};
-  }
   bool becomes(const std::string& name, const std::string& state) const {
     return eventually([&] { return of(name).state == state; }, kPatience);
-  }
-  double figure(const std::string& name, const std::string& what) const {
-    const client::WorkloadStatus workload = of(name);
-    const client::Figure* found = workload.find(what);
-    return found == nullptr ? 0 : found->value.value_or(0);
   }
   /// Holds 1.5 GiB besides the context's 0.5: two of them do not fit.
   Tenant start_large(const std::string& name) {

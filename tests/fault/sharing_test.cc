@@ -1,5 +1,5 @@
-// What operators and workloads that pause may expect of sharing: orders act at once, and what one
-// leaves another has. Real processes on a simulated GPU.
+// What operators may expect of sharing: orders act at once, and who disturbs nobody waits for
+// nobody. Real processes on a simulated GPU.
 #include "tests/fault/fault_fixture.h"
 
 namespace corun::fault {
@@ -7,18 +7,6 @@ namespace {
 
 class SharedGpu : public Fault {
  protected:
-  client::WorkloadStatus of(const std::string& name) const {
-    const auto now = status();
-    for (const auto& workload : now ? now->workloads : std::vector<client::WorkloadStatus>()) {
-      if (workload.name == name) return workload;
-    }
-    return {};
-  }
-  double figure(const std::string& name, const std::string& what) const {
-    const client::WorkloadStatus workload = of(name);
-    const client::Figure* found = workload.find(what);
-    return found == nullptr ? 0 : found->value.value_or(0);
-  }
   bool waits_for_turns(const std::string& name) const {
     const client::WorkloadStatus workload = of(name);
     return !workload.sessions.empty() && workload.sessions[0].waits_for_turn;
