@@ -29,7 +29,7 @@ bool Burst::begin(Pages& pages, uint64_t now_ns, bool counted) {
     open(now_ns);
   }
   pages_ = &pages;
-  begun_ns_ = now_ns;
+  begun_ns_.store(now_ns, std::memory_order_relaxed);
   if (counted && drained_ns_ != 0 && now_ns > drained_ns_) {
     gaps_.note(now_ns - drained_ns_);
   }
@@ -98,7 +98,7 @@ void Burst::hold_later(ContextHandle context) {
   const bool held_already = hold_.active();
   const bool known = known_ == kHoldAfterBursts && hold_.state() == Hold::kReady;
   const bool later = known && !held_already && !hold_.rests();
-  hold_due_ns_.store(later ? begun_ns_ + kHoldDelayNs : 0, std::memory_order_release);
+  hold_due_ns_.store(later ? begun_ns() + kHoldDelayNs : 0, std::memory_order_release);
 }
 
 bool Burst::hold_if_due(const Driver& driver, uint64_t now_ns) {
@@ -125,7 +125,7 @@ bool Burst::hold_if_due(const Driver& driver, uint64_t now_ns) {
 /// Takes the burst that ends into what is told and known; returns how long its gate lingers, us.
 uint32_t Burst::learn(uint64_t now_ns) {
   wire::SessionPage& page = *pages_->session;
-  const uint64_t lasted_ns = now_ns > begun_ns_ ? now_ns - begun_ns_ : 0;
+  const uint64_t lasted_ns = now_ns - std::min(begun_ns(), now_ns);
   const uint64_t lasted_us = lasted_ns / 1000;
   drained_ns_ = now_ns;
   typical_ns_ = typical_ns_ == 0 ? lasted_ns : (7 * typical_ns_ + lasted_ns) / 8;

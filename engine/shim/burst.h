@@ -36,6 +36,8 @@ class Burst {
     const Phase now = phase();
     return now == kBursting || now == kWorking;
   }
+  /// When what is active() began, CLOCK_MONOTONIC ns.
+  uint64_t begun_ns() const { return begun_ns_.load(std::memory_order_relaxed); }
   /// A launch has nothing to begin.
   bool goes_on(bool counted) const { return counted ? phase() == kBursting : active(); }
 
@@ -96,7 +98,7 @@ class Burst {
   /// Null: this burst leaks. Atomic for retire(), which cannot always have the lock.
   std::atomic<wire::GatePage*> closed_gate_{nullptr};
   uint64_t closed_ns_ = 0;  ///< since when closed_gate_ has been closed
-  uint64_t begun_ns_ = 0;
+  std::atomic<uint64_t> begun_ns_{0};  ///< written with lock_
   uint64_t drained_ns_ = 0;  ///< end of the last burst; 0: none yet
   uint64_t linger_end_ns_ = 0;
   uint32_t permille_ = 0;

@@ -189,14 +189,18 @@ uint64_t Machine::watch(DeviceState& device, uint64_t now_ns) {
   if (!device.burst.active()) {
     return 0;
   }
+  const bool working = device.burst.phase() == Burst::kWorking;
+  const uint64_t quiet_ns = working ? kWorkQuietNs : kQuietNs;
   const uint64_t begun = device.streams.begun();
   if (begun != device.begun_seen) {
     device.begun_seen = begun;
     device.begun_changed_ns = now_ns;
-    return now_ns + kQuietNs;
+    const uint64_t lasted_ns = now_ns - std::min(device.burst.begun_ns(), now_ns);
+    return now_ns + std::clamp(lasted_ns / 8, quiet_ns,
+                               working ? kLongestWorkLookNs : kLongestLookNs);
   }
   const uint64_t quiet = now_ns - device.begun_changed_ns;
-  if (quiet >= kQuietNs && hint_depth_.load(std::memory_order_relaxed) == 0) {
+  if (quiet >= quiet_ns && hint_depth_.load(std::memory_order_relaxed) == 0) {
     ask_streams(device, true);
     // Streams that cannot be asked. Of work that waits for a turn nothing is guessed: it would be
     // taken for done, and the session for one that wants no turn.
@@ -213,7 +217,7 @@ uint64_t Machine::watch(DeviceState& device, uint64_t now_ns) {
     }
   }
   // The longer it lasts, the less a late look matters.
-  return now_ns + std::max(kQuietNs, quiet / 8);
+  return now_ns + std::max(quiet_ns, quiet / 8);
 }
 
 }  // namespace corun::shim

@@ -50,8 +50,15 @@ inline constexpr uint32_t kCopyFixedNs = 2'000;
 /// A known kernel is measured once per this many launches (a power of two).
 inline constexpr uint32_t kSampleEvery = 1024;
 
-/// A burst that nobody synchronises with is looked at after this much quiet time.
+/// A burst that nobody synchronises with is looked at after this much quiet time; while launches
+/// come, it is looked whether they still do, the later the longer it lasts, at most so late.
 inline constexpr uint64_t kQuietNs = 200'000;
+inline constexpr uint64_t kLongestLookNs = 1'000'000;
+/// The same of work that closes no gate (Burst::kWorking): it matters to turns, which pass on after
+/// 2 ms without any. A look is a wake-up, and a training's work never ends: 5000 looks a second
+/// cost a tenth of a core.
+inline constexpr uint64_t kWorkQuietNs = 1'000'000;
+inline constexpr uint64_t kLongestWorkLookNs = 5'000'000;
 /// The same where the stream cannot be asked (a per-thread default stream of another thread).
 inline constexpr uint64_t kBlindQuietNs = 5'000'000;
 /// The last part of a linger is spun through, since a sleep ends that late.

@@ -121,7 +121,7 @@ void Machine::after_slow(Operation& operation, Code code) {
   }
   if (operation.began_burst && outside_.kick != nullptr &&
       operation.device->unsynchronised.load(std::memory_order_relaxed) > 0) {
-    outside_.kick(outside_.now_ns() + kQuietNs);
+    outside_.kick(outside_.now_ns() + (has_bursts(*operation.pages) ? kQuietNs : kWorkQuietNs));
   }
 }
 

@@ -229,6 +229,19 @@ TEST_F(BurstTest, TheWatchAsksNothingWhileLaunchesCome) {
   EXPECT_EQ(word(), wire::kClosed);
 }
 
+TEST_F(BurstTest, TheLongerLaunchesComeTheLaterIsLooked) {
+  launch(stream(1));
+  EXPECT_EQ(machine.watch(*device, gpu.now), gpu.now + kQuietNs);
+  struct Row {
+    uint64_t lasted_us, later_us;
+  };
+  for (const Row& row : {Row{800, 200}, Row{4000, 500}, Row{80'000, 1000}}) {
+    launch(stream(1));
+    const uint64_t now = gpu.now + row.lasted_us * 1000;
+    EXPECT_EQ(machine.watch(*device, now), now + row.later_us * 1000);
+  }
+}
+
 TEST_F(BurstTest, TheThreadIsNotWokenOnceBurstsEndBySynchronisation) {
   for (int i = 0; i < 20; ++i) {
     launch(stream(1));

@@ -81,14 +81,27 @@ TEST_F(QueueTest, WorkIsToldUntilItIsSynchronised) {
 TEST_F(QueueTest, WorkThatNobodySynchronisesIsAskedFor) {
   launch(stream(1));
   ASSERT_FALSE(gpu.kicks.empty());
-  machine.watch(*device, gpu.now);
-  gpu.now += 300 * kOneUs;
+  EXPECT_EQ(machine.watch(*device, gpu.now), gpu.now + kWorkQuietNs);
+  gpu.now += kWorkQuietNs;
   machine.watch(*device, gpu.now);
   EXPECT_TRUE(has_work());  // it is held back, or runs
   gpu.busy.clear();
-  gpu.now += 300 * kOneUs;
+  gpu.now += kWorkQuietNs;
   machine.watch(*device, gpu.now);
   EXPECT_FALSE(has_work());
+}
+
+TEST_F(QueueTest, WorkThatNeverEndsIsLookedAtSeldom) {
+  launch(stream(1));
+  int looks = 0;
+  const uint64_t end = gpu.now + 1'000'000 * kOneUs;
+  for (uint64_t look = gpu.now; look < end; ++looks) {
+    gpu.now = look;
+    look = machine.watch(*device, gpu.now);
+    launch(stream(1));
+  }
+  EXPECT_LT(looks, 250);
+  EXPECT_TRUE(has_work());
 }
 
 TEST_F(QueueTest, OfAStreamThatCannotBeAskedNothingIsGuessed) {
@@ -161,7 +174,7 @@ TEST_F(QueueTest, WorkThatIsLeftWhenTurnsEndIsSeenToEnd) {
   launch(stream(1));  // not followed any more
   gpu.busy.clear();
   machine.watch(*device, gpu.now);
-  gpu.now += 300 * kOneUs;
+  gpu.now += kWorkQuietNs;
   machine.watch(*device, gpu.now);
   EXPECT_FALSE(has_work());
 }
