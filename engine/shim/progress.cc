@@ -108,12 +108,15 @@ void Machine::end_burst_if_drained(DeviceState& device, bool synchronised) {
   if (!device.burst.active() || hint_depth_.load(std::memory_order_relaxed) > 0) {
     return;
   }
+  const bool counted = device.burst.phase() == Burst::kBursting;
   if (!device.burst.end_if_drained(device.streams, outside_.now_ns())) {
     return;
   }
   const uint32_t unsynchronised = device.unsynchronised.load(std::memory_order_relaxed);
   if (!synchronised) {
-    device.unsynchronised.store(8, std::memory_order_relaxed);
+    // Once may have been a pause of the processor inside of a request that is synchronised with at
+    // its end; it matters where a gate is open in that pause.
+    device.unsynchronised.store(counted || unsynchronised > 0 ? 8 : 1, std::memory_order_relaxed);
   } else if (unsynchronised > 0) {
     device.unsynchronised.store(unsynchronised - 1, std::memory_order_relaxed);
   }
@@ -190,14 +193,17 @@ uint64_t Machine::watch(DeviceState& device, uint64_t now_ns) {
     return 0;
   }
   const bool working = device.burst.phase() == Burst::kWorking;
-  const uint64_t quiet_ns = working ? kWorkQuietNs : kQuietNs;
+  const bool always_synchronised = device.unsynchronised.load(std::memory_order_relaxed) == 0;
+  const uint64_t quiet_ns = !working              ? kQuietNs
+                            : always_synchronised ? kLongestWorkLookNs
+                                                  : kWorkQuietNs;
   const uint64_t begun = device.streams.begun();
   if (begun != device.begun_seen) {
     device.begun_seen = begun;
     device.begun_changed_ns = now_ns;
     const uint64_t lasted_ns = now_ns - std::min(device.burst.begun_ns(), now_ns);
-    return now_ns + std::clamp(lasted_ns / 8, quiet_ns,
-                               working ? kLongestWorkLookNs : kLongestLookNs);
+    return now_ns +
+           std::clamp(lasted_ns / 8, quiet_ns, working ? kLongestWorkLookNs : kLongestLookNs);
   }
   const uint64_t quiet = now_ns - device.begun_changed_ns;
   if (quiet >= quiet_ns && hint_depth_.load(std::memory_order_relaxed) == 0) {

@@ -45,6 +45,13 @@ class QueueTest : public ::testing::Test {
     gpu.busy.erase(on);
     machine.after_sync(sync, Code::kSuccess);
   }
+  /// All work ends, and the thread is the one to find out.
+  void become_idle_unseen() {
+    gpu.busy.clear();
+    machine.watch(*device, gpu.now);
+    gpu.now += kLongestWorkLookNs;
+    EXPECT_EQ(machine.watch(*device, gpu.now), 0U);
+  }
   bool tells() const { return (flags() & wire::kFlagFollowed) != 0; }
   bool computes() const { return (flags() & wire::kFlagComputing) != 0; }
   bool has_work() const { return (flags() & wire::kFlagBursting) != 0; }
@@ -102,6 +109,39 @@ TEST_F(QueueTest, WorkThatNeverEndsIsLookedAtSeldom) {
   }
   EXPECT_LT(looks, 250);
   EXPECT_TRUE(has_work());
+}
+
+TEST_F(QueueTest, APauseInsideOfARequestWakesTheThreadOnce) {
+  for (int i = 0; i < 20; ++i) {
+    launch(stream(1));
+    synchronise(stream(1));
+  }
+  gpu.kicks.clear();
+  launch(stream(1));
+  EXPECT_TRUE(gpu.kicks.empty());
+  become_idle_unseen();
+  launch(stream(1));
+  EXPECT_EQ(gpu.kicks.size(), 1U);
+  synchronise(stream(1));
+  launch(stream(1));
+  EXPECT_EQ(gpu.kicks.size(), 1U);
+}
+
+TEST_F(QueueTest, WhoNeverSynchronisesGetsALookAfterEachBegin) {
+  for (int i = 0; i < 20; ++i) {
+    launch(stream(1));
+    synchronise(stream(1));
+  }
+  for (int i = 0; i < 2; ++i) {
+    launch(stream(1));
+    become_idle_unseen();
+  }
+  gpu.kicks.clear();
+  for (int i = 0; i < 5; ++i) {
+    launch(stream(1));
+    synchronise(stream(1));
+  }
+  EXPECT_EQ(gpu.kicks.size(), 5U);
 }
 
 TEST_F(QueueTest, OfAStreamThatCannotBeAskedNothingIsGuessed) {
