@@ -10,9 +10,11 @@ others are idle; ratios are taken inside a round. `watched` is under corun besid
 latency-critical workload, so that gates are waited for. DIR gets rounds.jsonl and env.json; a table
 is printed: throughput under corun over throughput without, and its 95 % interval.
 
-With --requests each copy answers requests back to back for --seconds (a closed loop that tells its
-requests' times, as `infer.py --closed` does) and their times are compared: their median and their
-first quartile, which a processor that is slow for a while moves less than the throughput.
+With --requests each copy answers requests back to back (a closed loop that tells its requests'
+times, as `infer.py --closed` does) in windows of --seconds (0.05): the two one after the other in
+random order, --pairs of such pairs in a round, so that a processor that is slow for a while is slow
+for both. The times of requests are compared pair by pair, their median and their first quartile;
+the first two of each window are left out (caches were the other one's). DIR gets pairs.jsonl.
 """
 
 import argparse
@@ -29,6 +31,7 @@ import time
 import sweep
 
 IDLE = "idle-critical"
+FIRST_REQUESTS = 2  # of a window, left out
 
 
 def rate_of(tenant, seconds):
@@ -43,18 +46,19 @@ def rate_of(tenant, seconds):
 
 def requests_of(tenant, number, seconds):
     """Quantiles of the times of requests that are made back to back, ms."""
-    sweep.start([(tenant, {})], number, seconds, number)
+    sweep.start([(tenant, {})], number, seconds, number, lead_s=0.01)
     _, latencies, _ = sweep.collect(tenant, 20 + 8 * seconds)
-    times = [ms for _, ms in latencies]
-    if len(times) < 20:
+    times = [ms for _, ms in latencies[FIRST_REQUESTS:]]
+    if len(times) < 4:
         raise sweep.Failed(f"{tenant.name}: {len(times)} requests in {seconds:g} s are too few")
-    return {f"p{p}": sweep.percentile(times, p / 100) for p in (10, 25, 50)}
+    return {"requests": len(times), "p25": sweep.percentile(times, 0.25),
+            "p50": statistics.median(times)}
 
 
 def start(arguments, scratch):
     run = [str(arguments.bin / "corun"), "run", "--gpu", arguments.gpu, "--mode", arguments.mode]
     cpus = sorted(os.sched_getaffinity(0))
-    place = set(cpus[1:5]) if len(cpus) >= 10 else None
+    place = set(cpus[1:1 + arguments.processors]) if len(cpus) >= 10 else None
     tenants = {}
     for text in arguments.command:
         name, _, command = text.partition("=")
@@ -74,39 +78,85 @@ def start(arguments, scratch):
     return tenants
 
 
-def measure(arguments, tenants, control):
-    names = list(dict.fromkeys(name for name, kind in tenants if kind))
-    chance, rounds, begin = random.Random(arguments.seed), [], time.monotonic()
+def set_free(pid):
+    """corund was started by the first workload, on its processors; it may use all."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), range(os.cpu_count()))
+
+
+def watch(control, watched):
+    """Whether the idle workload is one that gates are waited for."""
+    service_class = "latency-critical" if watched else "normal"
+    sweep.ask(control, {"op": "set", "workload": IDLE, "class": service_class})
+    time.sleep(0.05)  # orders reach the shims within a few milliseconds
+
+
+def rounds_of(arguments):
+    begin = time.monotonic()
     for number in range(arguments.rounds):
         if time.monotonic() - begin > arguments.stop_after:
-            break
+            return
+        yield number
+
+
+def measure(arguments, tenants, control):
+    names = list(dict.fromkeys(name for name, kind in tenants if kind))
+    chance, rounds = random.Random(arguments.seed), []
+    for number in rounds_of(arguments):
         kinds = [(name, kind) for name in names for kind in ("plain", "corun", "watched")]
         chance.shuffle(kinds)
         rates = {}
         for name, kind in kinds:
-            watch = "latency-critical" if kind == "watched" else "normal"
-            sweep.ask(control, {"op": "set", "workload": IDLE, "class": watch})
-            time.sleep(0.05)  # orders reach the shims within a few milliseconds
+            watch(control, kind == "watched")
             tenant = tenants[name, "plain" if kind == "plain" else "corun"]
-            rates[f"{name}/{kind}"] = (
-                requests_of(tenant, 10 * number + len(rates) + 1, arguments.seconds)
-                if arguments.requests else rate_of(tenant, arguments.seconds))
+            rates[f"{name}/{kind}"] = rate_of(tenant, arguments.seconds)
         rounds.append(rates)
         with (arguments.out / "rounds.jsonl").open("a") as file:
             file.write(json.dumps({"round": number, "rates": rates}) + "\n")
-    return names, rounds
+    print(f"{len(rounds)} rounds; 1 - throughput under corun over that without, per cent")
+    summarise_rates(names, rounds)
 
 
-def summarise(names, rounds, requests):
-    if not requests:
-        print(f"{len(rounds)} rounds; 1 - throughput under corun over that without, per cent")
-        summarise_rates(names, rounds)
-        return
-    print(f"{len(rounds)} rounds; time of a request under corun over that without, - 1, per cent")
-    for quantile in ("p25", "p50"):  # as rates, so that the arithmetic is the same
-        rates = [{key: 1e3 / one[quantile] for key, one in r.items()} for r in rounds]
-        print(f"{quantile}:")
-        summarise_rates(names, rates)
+def measure_requests(arguments, tenants, control):
+    names = list(dict.fromkeys(name for name, kind in tenants if kind))
+    chance, pairs, window = random.Random(arguments.seed), [], 0
+    for number in rounds_of(arguments):
+        turns = [(name, watched) for name in names for watched in (False, True)]
+        chance.shuffle(turns)
+        for name, watched in turns:
+            watch(control, watched)
+            for _ in range(arguments.pairs):
+                pair = {"round": number, "name": name, "watched": watched}
+                for kind in chance.sample(("plain", "corun"), 2):
+                    window += 1
+                    pair[kind] = requests_of(tenants[name, kind], window, arguments.seconds)
+                pairs.append(pair)
+                with (arguments.out / "pairs.jsonl").open("a") as file:
+                    file.write(json.dumps(pair) + "\n")
+    print("time of a request under corun over that without, - 1, per cent, of pairs of windows")
+    for name in names:
+        for watched in (False, True):
+            of = [pair for pair in pairs if pair["name"] == name and pair["watched"] == watched]
+            if of:
+                print(f"{name:12} {'watched' if watched else 'corun':8} {summary_of_pairs(of)}",
+                      flush=True)
+
+
+def summary_of_pairs(pairs):
+    """The mean over pairs without a tenth at either end, with a 95 % interval by resampling."""
+    parts = [f"{len(pairs)} pairs of {pairs[0]['plain']['p50']:.3f} ms"]
+    for quantile in ("p25", "p50"):
+        logs = [math.log(p["corun"][quantile] / p["plain"][quantile]) for p in pairs]
+        chance = random.Random(1)
+        means = sorted(trimmed(chance.choices(logs, k=len(logs))) for _ in range(400))
+        cost, low, high = (100 * math.expm1(x) for x in (trimmed(logs), means[10], means[389]))
+        parts.append(f"{quantile} {cost:.2f} [{low:.2f}, {high:.2f}]")
+    return ", ".join(parts)
+
+
+def trimmed(values):
+    cut = len(values) // 10
+    return statistics.fmean(sorted(values)[cut:len(values) - cut])
 
 
 def summarise_rates(names, rounds):
@@ -134,9 +184,10 @@ def run(arguments, scratch):
         tenants.update(start(arguments, scratch))
         control = sweep.daemon_socket(scratch)
         status = sweep.ask(control, {"op": "status"})["status"]
+        set_free(status["pid"])
         (arguments.out / "env.json").write_text(
             json.dumps(sweep.environment(arguments, status), indent=1) + "\n")
-        summarise(*measure(arguments, tenants, control), arguments.requests)
+        (measure_requests if arguments.requests else measure)(arguments, tenants, control)
     finally:
         for tenant in tenants.values():
             tenant.stop()
@@ -149,7 +200,11 @@ def main():
     parser.add_argument("--mode", choices=["managed", "managed-mps"], default="managed")
     parser.add_argument("--command", action="append", required=True, metavar="NAME=COMMAND")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--seconds", type=float, help="of a window: 1, with --requests 0.05")
+    parser.add_argument("--pairs", type=int, default=10, metavar="N",
+                        help="with --requests: pairs of windows in a round")
+    parser.add_argument("--processors", type=int, default=4, metavar="N",
+                        help="all copies share these; 1 keeps them from differing by processor")
     parser.add_argument("--requests", action="store_true",
                         help="compare the times of requests that are made back to back")
     parser.add_argument("--stop-after", type=float, default=1e9, metavar="SECONDS")
@@ -157,6 +212,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     arguments.bin = arguments.bin.resolve()
+    arguments.seconds = arguments.seconds or (0.05 if arguments.requests else 1.0)
     try:
         with tempfile.TemporaryDirectory(prefix="corun-overhead-") as scratch:
             run(arguments, pathlib.Path(scratch))

@@ -189,10 +189,10 @@ def rate(progress, first_us, last_us):
     return (at(progress, last_us) - at(progress, first_us)) * 1e6 / (last_us - first_us)
 
 
-def start(tenants, number, seconds, seed):
-    """Orders a window of all of them; returns when it begins, CLOCK_MONOTONIC ns. `tenants`: each
-    with what its command has besides."""
-    start_ns = time.monotonic_ns() + 300_000_000
+def start(tenants, number, seconds, seed, lead_s=0.3):
+    """Orders a window of all of them that begins in lead_s; returns when, CLOCK_MONOTONIC ns.
+    `tenants`: each with what its command has besides."""
+    start_ns = time.monotonic_ns() + int(lead_s * 1e9)
     for tenant, extra in tenants:
         tenant.read()
         tenant.send(cmd="start", window=number, at_ns=start_ns, seconds=seconds, seed=seed, **extra)
