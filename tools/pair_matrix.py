@@ -57,7 +57,7 @@ def plan(arguments):
                     main = load in (None, arguments.main_load)
                     if not main and (number != 0 or block == 0):
                         continue  # other loads: under the first orders, from the second block on
-                    if number != 0 and block != 0:
+                    if number != 0 and block != 0 and not arguments.repeat_orders:
                         continue  # other orders: in the first block
                     windows += [(block, "pair", c.name, load, o.name, orders)
                                 for o in arguments.others]
@@ -242,7 +242,7 @@ def run(arguments, scratch):
         rows = measure(arguments, tenants, control)
         for text in arguments.together:
             together(arguments, tenants, control, text, rows)
-        pair_table.tell(arguments.out)
+        pair_table.tell([arguments.out])
     finally:
         sweep.stop_all(tenants.values(), arguments.out)
 
@@ -257,6 +257,8 @@ def main():
     parser.add_argument("--load", action="append", type=float, default=[], metavar="FRACTION",
                         help="the first is the main one, measured in every block")
     parser.add_argument("--orders", action="append", default=[], metavar="JSON")
+    parser.add_argument("--repeat-orders", action="store_true",
+                        help="all orders in every block, not only the first ones")
     parser.add_argument("--window", type=float, default=2.5, metavar="SECONDS")
     parser.add_argument("--blocks", type=int, default=2)
     parser.add_argument("--together", action="append", default=[], metavar="NAME=WEIGHT,...",

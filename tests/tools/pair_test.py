@@ -48,9 +48,9 @@ class Window(unittest.TestCase):
         self.assertNotIn("p99", found)
 
 
-def options(**more):
+def options(repeat_orders=False, **more):
     return argparse.Namespace(
-        seed=1, blocks=2, orders=["{}", "none"], main_load=0.3,
+        seed=1, blocks=2, orders=["{}", "none"], main_load=0.3, repeat_orders=repeat_orders,
         criticals=[pair_matrix.Workload("bert=x", True, [0.3, 0.16]),
                    pair_matrix.Workload("own!=x", True, [0.3, 0.16])],
         others=[pair_matrix.Workload("gpt2=x", False, [])], **more)
@@ -69,6 +69,11 @@ class Plan(unittest.TestCase):
             (0, "bert", 0.3, "{}"), (0, "own", None, "{}"), (0, "bert", 0.3, "none"),
             (0, "own", None, "none"), (1, "bert", 0.3, "{}"), (1, "own", None, "{}"),
             (1, "bert", 0.16, "{}")])
+
+    def test_orders_can_be_repeated_in_every_block(self):
+        pairs = [(w[0], w[5]) for w in pair_matrix.plan(options(repeat_orders=True))
+                 if w[1] == "pair" and w[2] == "own"]
+        self.assertCountEqual(pairs, [(0, "{}"), (0, "none"), (1, "{}"), (1, "none")])
 
     def test_a_workload_without_a_command_is_refused(self):
         with self.assertRaises(SystemExit):
@@ -104,6 +109,45 @@ class Table(unittest.TestCase):
         self.assertEqual([v["window"] for v in values], [3, 6])
         self.assertEqual([round(v["p99"], 6) for v in values], [1.5, 1.1])
         self.assertEqual([v["rate"] for v in values], [0.8, 0.5])
+
+    def test_a_mean_is_over_pools_of_all_blocks_and_leaves_out_what_is_named(self):
+        def row(window, kind, critical=None, other=None, rate=None):
+            return {"window": window, "block": 0, "kind": kind, "critical": critical,
+                    "load": 0.3 if critical else None, "other": other,
+                    "orders": "{}" if kind == "pair" else None,
+                    **({"o": {"rate": rate}} if rate else {})}
+
+        rows = [row(1, "alone", "s"), row(2, "alone", other="t", rate=100),
+                row(3, "pair", "s", "t", 80), row(4, "pair", "s", "t", 60),
+                row(5, "alone", other="t85", rate=50), row(6, "pair", "s", "t85", 40)]
+        latencies = {1: [(0, 1.0)] * 200, 3: [(0, 1.0)] * 190, 4: [(0, 2.0)] * 10,
+                     6: [(0, 3.0)] * 200}
+        count, mean, low, high, kept = pair_table.pooled(rows[:4], latencies)["{}"]
+        self.assertEqual((count, mean, low, high), (1, 2.0, 2.0, 2.0))  # 10 of 200 took 2 ms
+        self.assertAlmostEqual(kept, 0.7)
+        without = [r for r in rows if pair_table.wanted(r, ["s", "t"], 0.3, {4})]
+        self.assertEqual([r["window"] for r in without], [1, 2, 3, 5])
+        by_another = pair_table.pooled(rows, latencies, {"t85": "t"})["{}"]
+        self.assertAlmostEqual(by_another[4], (0.7 + 0.4) / 2)
+
+    def test_folders_are_taken_together_and_their_windows_kept_apart(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            folders = [pathlib.Path(scratch) / name for name in ("a", "b")]
+            for folder in folders:
+                folder.mkdir()
+                (folder / "windows.jsonl").write_text('{"window": 1, "block": 0}\n')
+                with gzip.open(folder / "latencies.csv.gz", "wt") as file:
+                    file.write(f"window,scheduled_us,latency_ms\n1,0,{len(folder.name)}.5\n")
+            rows, latencies = pair_table.load_all(folders)
+        self.assertEqual([row["window"] for row in rows],
+                         [pair_table.window_of("1"), pair_table.window_of("2:1")])
+        self.assertEqual(len({row["block"] for row in rows}), 2)
+        self.assertEqual(set(latencies), {row["window"] for row in rows})
+
+    def test_another_load_is_left_out_but_a_rate_of_its_own_is_not(self):
+        row = {"window": 1, "kind": "pair", "critical": "s", "other": "t", "load": 0.16}
+        self.assertFalse(pair_table.wanted(row, None, 0.3, ()))
+        self.assertTrue(pair_table.wanted({**row, "load": None}, None, 0.3, ()))
 
 
 class Trials(unittest.TestCase):
