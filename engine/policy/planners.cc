@@ -16,9 +16,9 @@ namespace {
 /// are lost at this length, nearly everything at 50 us (measured, results/h200/first-readings).
 constexpr uint32_t kShortSliceUs = 1000;
 /// A copier's streams visit the GPU with each copy, for the words and events that they wait for.
-/// Beside 800 copies a second those who compute kept 40 and 42 % of their rates with these two, 43
-/// % without a copier; with 1 us for both 17 %, with 1000 us for the copier 18 % (measured, each of
-/// two taking turns, results/h200/turns; why 1 us beside 1 us is so bad is not known).
+/// Beside 800 copies a second two aggressors that take turns keep 42 % of their rates each with 4
+/// us (43 % without a copier), and 20 % with 1 us, whatever the copier's own slice (1, 4, 1000 us;
+/// measured, results/h200/turns).
 constexpr uint32_t kCopierSliceUs = 1;
 constexpr uint32_t kBesideCopierUs = 4;
 /// Long for a burst, and a bound for what one latency-critical session can do to another.
