@@ -59,7 +59,7 @@ inline constexpr uint64_t kLongestLookNs = 1'000'000;
 /// cost a tenth of a core. Who synchronised with all of its work lately is looked at the last way
 /// from the start: a server's requests follow each other without a gap that a look would see.
 inline constexpr uint64_t kWorkQuietNs = 1'000'000;
-inline constexpr uint64_t kLongestWorkLookNs = 5'000'000;
+inline constexpr uint64_t kLongestWorkLookNs = 2'000'000;
 /// The same where the stream cannot be asked (a per-thread default stream of another thread).
 inline constexpr uint64_t kBlindQuietNs = 5'000'000;
 /// The last part of a linger is spun through, since a sleep ends that late.
