@@ -97,9 +97,9 @@ class Burst {
   Pages* pages_ = nullptr;  ///< of the present burst
   /// Null: this burst leaks. Atomic for retire(), which cannot always have the lock.
   std::atomic<wire::GatePage*> closed_gate_{nullptr};
-  uint64_t closed_ns_ = 0;  ///< since when closed_gate_ has been closed
+  uint64_t closed_ns_ = 0;             ///< since when closed_gate_ has been closed
   std::atomic<uint64_t> begun_ns_{0};  ///< written with lock_
-  uint64_t drained_ns_ = 0;  ///< end of the last burst; 0: none yet
+  uint64_t drained_ns_ = 0;            ///< end of the last burst; 0: none yet
   uint64_t linger_end_ns_ = 0;
   uint32_t permille_ = 0;
   Gaps gaps_;
