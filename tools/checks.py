@@ -62,7 +62,7 @@ def ctest_step(name, help_text, build_dir, needs, budget_s, options="", prefix="
 
 # TSan's shadow memory does not fit every address layout of new kernels; setarch -R fixes it.
 NO_ASLR = "setarch $(uname -m) -R "
-TSAN_ROOMS = ["core", "gpu", "simgpu_node", "modes", "benchmarking"]
+TSAN_ROOMS = ["core", "gpu", "simgpu_node", "modes", "benchmarking", "shim"]
 TSAN_TARGETS = " ".join(f"test_{room}" for room in TSAN_ROOMS)
 TSAN_LABELS = "^(" + "|".join(TSAN_ROOMS) + ")$"
 SANITIZER_OPTIONS = (

@@ -76,7 +76,9 @@ FakeDaemon::FakeDaemon(Manner manner, const std::vector<std::string>& gpus) : ma
 FakeDaemon::~FakeDaemon() {
   stop_ = true;
   thread_.join();
-  hang_up();
+  for (const int fd : open_) {
+    close(fd);
+  }
   for (const int listener : listeners_) {
     close(listener);
   }
@@ -86,9 +88,8 @@ FakeDaemon::~FakeDaemon() {
 void FakeDaemon::hang_up() {
   const std::lock_guard lock(mutex_);
   for (const int fd : open_) {
-    close(fd);
+    shutdown(fd, SHUT_RDWR);  // not closed: the thread may be answering on it
   }
-  open_.clear();
 }
 
 void FakeDaemon::serve() {
