@@ -56,8 +56,8 @@ inline constexpr uint64_t kQuietNs = 200'000;
 inline constexpr uint64_t kLongestLookNs = 1'000'000;
 /// The same of work that closes no gate (Burst::kWorking): it matters to turns, which pass on after
 /// 2 ms without any. A look is a wake-up, and a training's work never ends: 5000 looks a second
-/// cost a tenth of a core. Who synchronised with all of its work lately is looked at the last way
-/// from the start: a server's requests follow each other without a gap that a look would see.
+/// cost a tenth of a core. Who synchronised with all of its work lately is looked at as seldom from
+/// the start: a server's requests follow each other without a gap that a look would see.
 inline constexpr uint64_t kWorkQuietNs = 1'000'000;
 inline constexpr uint64_t kLongestWorkLookNs = 2'000'000;
 /// The same where the stream cannot be asked (a per-thread default stream of another thread).

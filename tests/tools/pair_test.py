@@ -16,6 +16,7 @@ import fault_trial  # noqa: E402
 import pair_matrix  # noqa: E402
 import pair_table  # noqa: E402
 import parking_trial  # noqa: E402
+import shim_overhead  # noqa: E402
 import sweep  # noqa: E402
 
 
@@ -148,6 +149,16 @@ class Table(unittest.TestCase):
         row = {"window": 1, "kind": "pair", "critical": "s", "other": "t", "load": 0.16}
         self.assertFalse(pair_table.wanted(row, None, 0.3, ()))
         self.assertTrue(pair_table.wanted({**row, "load": None}, None, 0.3, ()))
+
+
+class Cost(unittest.TestCase):
+    def test_it_is_taken_from_pairs_without_the_extreme_ones(self):
+        def pair(plain, corun):
+            return {"plain": {"p25": plain, "p50": plain}, "corun": {"p25": corun, "p50": corun}}
+
+        # a processor that is slow for a while, one stall on either side
+        pairs = [pair(ms, 1.01 * ms) for ms in [1.0] * 9 + [2.0] * 9] + [pair(1, 9), pair(9, 1)]
+        self.assertIn("20 pairs of 1.500 ms, p25 1.00 [", shim_overhead.summary_of_pairs(pairs))
 
 
 class Trials(unittest.TestCase):
