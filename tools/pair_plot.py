@@ -1,39 +1,36 @@
 #!/usr/bin/env python3
 """All pairs of tools/pair_matrix.py in one picture: what the other keeps against the p99.
 
-  tools/pair_plot.py --title 'Servers beside trainings' --out pairs.svg [--others gpt2,...] \\
-      results/h200/pairs/managed results/h200/pairs/managed-mps
+  tools/pair_plot.py --title 'Servers beside trainings' --out pairs.svg [--only bert,gpt2,...] \\
+      [--load 0.3] [--without 1,2:1] results/h200/pairs/managed results/h200/pairs/managed-mps
 
-A dot is a pair under one way of sharing: `{"policy":"none"}` is the driver's own. Means over the
-blocks of ratios against the workloads alone in the same block. Windows named by --without are left
-out, and so are critical workloads named by --not. Standard library only.
+A dot is a pair under one way of sharing: `{"policy":"none"}` is the driver's own. Folders of one
+mode are taken together, as `tools/pair_table.py --pooled` does, whose options --only, --load and
+--without are. Standard library only.
 """
 
 import argparse
 import json
-import math
 import pathlib
-import statistics
 import sys
 
 import pair_table
 import sweep_plot
 
+SHOWN = ("{}", '{"policy":"none"}')  # orders
 
-def points_of(folder, arguments):
-    """(series, label, p99 over alone, rate over alone) of each pair at the main load."""
-    env = json.loads((folder / "env.json").read_text())
-    rows, latencies = pair_table.load(folder)
-    main_load = next((r["load"] for r in rows if r["kind"] == "pair" and r["load"]
-                      and r["orders"] != "{}"), None)
-    for (orders, critical, load, other), values in pair_table.pairs(rows, latencies).items():
-        values = [v for v in values if v["window"] not in arguments.without]
-        listed = not arguments.others or other in arguments.others
-        if not values or load not in (None, main_load) or critical in arguments.leave or not listed:
-            continue
-        yield (sweep_plot.series_of(env["mode"], json.loads(orders)), f"{critical} beside {other}",
-               math.exp(statistics.fmean(math.log(v["p99"]) for v in values)),
-               statistics.fmean(v["rate"] for v in values))
+
+def points_of(folders, arguments):
+    """(series, label, p99 over alone, rate over alone) of each pair."""
+    all_rows, latencies = pair_table.load_all(folders)
+    modes = [json.loads((folder / "env.json").read_text())["mode"] for folder in folders]
+    for mode in dict.fromkeys(modes):
+        rows = [row for row in all_rows if modes[row["window"] // pair_table.FOLDER] == mode and
+                pair_table.wanted(row, arguments.only, arguments.load, arguments.without)]
+        for (orders, critical, _, other), pool in pair_table.pools_of(rows).items():
+            if orders in SHOWN:
+                yield (sweep_plot.series_of(mode, json.loads(orders)), f"{critical} beside {other}",
+                       pair_table.geometric_of_pools([pool], latencies, None), pool[2])
 
 
 class Canvas(sweep_plot.Canvas):
@@ -45,21 +42,17 @@ class Canvas(sweep_plot.Canvas):
         self.parts.append("</g>")
 
 
-def words(text):
-    return text.split(",")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
     parser.add_argument("--title", required=True)
-    parser.add_argument("--others", type=words, default=[], metavar="NAME,...")
-    parser.add_argument("--not", dest="leave", type=words, default=[], metavar="NAME,...")
-    parser.add_argument("--without", type=lambda t: [int(n) for n in t.split(",")], default=[],
-                        metavar="WINDOW,...")
+    parser.add_argument("--only", type=lambda t: t.split(","), metavar="NAME,...")
+    parser.add_argument("--load", type=float, metavar="FRACTION")
+    parser.add_argument("--without", type=lambda t: {pair_table.window_of(w) for w in t.split(",")},
+                        default=set(), metavar="[DIR:]WINDOW,...")
     parser.add_argument("--out", required=True, type=pathlib.Path)
     arguments = parser.parse_args()
-    points = [point for folder in arguments.folders for point in points_of(folder, arguments)]
+    points = list(points_of(arguments.folders, arguments))
     canvas = Canvas(points, arguments.title)
     names = [name for name in sweep_plot.COLOURS if any(p[0] == name for p in points)]
     for row, name in enumerate(names):

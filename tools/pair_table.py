@@ -110,11 +110,12 @@ def geometric(values):
     return math.exp(statistics.fmean(math.log(v) for v in values))
 
 
-def pooled(rows, latencies, rates_of=None, samples=200):
-    """{orders: [pairs, mean, low, high, kept]} as the head of this file says."""
+def pools_of(rows, rates_of=None):
+    """{(orders, critical, load, other): (windows alone, windows shared, what the other kept)}, of
+    the blocks that have both alone."""
     alone = {(r["block"], r["critical"], r["load"], r["other"]): r
              for r in rows if r["kind"] == "alone"}
-    pools, kept = collections.defaultdict(lambda: (set(), [])), collections.defaultdict(list)
+    pools = collections.defaultdict(lambda: ([], [], []))
     for row in rows:
         if row["kind"] != "pair":
             continue
@@ -122,27 +123,31 @@ def pooled(rows, latencies, rates_of=None, samples=200):
         o = alone.get((row["block"], None, None, (rates_of or {}).get(row["other"], row["other"])))
         if not c or not o:
             continue
-        single, shared = pools[row["orders"], row["critical"], row["load"], row["other"]]
-        single.add(c["window"])
+        single, shared, kept = pools[row["orders"], row["critical"], row["load"], row["other"]]
+        if c["window"] not in single:
+            single.append(c["window"])
         shared.append(row["window"])
-        kept[row["orders"], row["critical"], row["load"], row["other"]].append(
-            row["o"]["rate"] / o["o"]["rate"])
-    chance, found = random.Random(1), {}
+        kept.append(row["o"]["rate"] / o["o"]["rate"])
+    return {key: (tuple(single), tuple(shared), statistics.fmean(kept))
+            for key, (single, shared, kept) in pools.items()}
+
+
+def pooled(rows, latencies, rates_of=None, samples=200):
+    """{orders: [pairs, mean, low, high, kept]} as the head of this file says."""
+    pools, chance, found = pools_of(rows, rates_of), random.Random(1), {}
     for orders in dict.fromkeys(key[0] for key in pools):
-        mine = [(tuple(sorted(single)), tuple(shared))
-                for key, (single, shared) in pools.items() if key[0] == orders]
+        mine = [pool for key, pool in pools.items() if key[0] == orders]
         means = [geometric_of_pools(mine, latencies, chance if sample else None)
                  for sample in range(samples + 1)]
         ordered = sorted(means[1:])
         found[orders] = [len(mine), means[0], ordered[int(0.025 * samples)],
                          ordered[min(samples - 1, int(0.975 * samples))],
-                         statistics.fmean(statistics.fmean(k) for key, k in kept.items()
-                                          if key[0] == orders)]
+                         statistics.fmean(kept for _, _, kept in mine)]
     return found
 
 
 def geometric_of_pools(pools, latencies, chance):
-    """Of [(windows alone, windows shared)]; `chance`: each pool resampled once, None: as it is."""
+    """Of the values of pools_of(); `chance`: each pool resampled once, None: as it is."""
     p99s = {}
 
     def of(windows):
@@ -151,7 +156,7 @@ def geometric_of_pools(pools, latencies, chance):
             p99s[windows] = p99(chance.choices(requests, k=len(requests)) if chance else requests)
         return p99s[windows]
 
-    return geometric([of(shared) / of(single) for single, shared in pools])
+    return geometric([of(shared) / of(single) for single, shared, _ in pools])
 
 
 def wanted(row, only, load_, without):

@@ -75,9 +75,10 @@ class Canvas:
     def __init__(self, points, title):
         largest = max(p[2] for p in points) * 1.3
         lowest = math.floor(10 * min(p[3] for p in points) - 0.5) / 10
+        highest = max(1, math.ceil(10 * max(p[3] for p in points)) / 10)  # jobs beat their own rate
         width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
         self.x = lambda v: LEFT + width * math.log(v / 0.9) / math.log(largest / 0.9)
-        self.y = lambda v: HEIGHT - BOTTOM - height * (v - lowest) / (1 - lowest)
+        self.y = lambda v: HEIGHT - BOTTOM - height * (v - lowest) / (highest - lowest)
         self.parts = [f'<title>{html.escape(title)}</title><style>{STYLE}{self.colours()}</style>',
                       f'<rect class="surface" width="{WIDTH}" height="{HEIGHT}"/>']
         self.text(LEFT, 22, title, "title")
@@ -85,7 +86,7 @@ class Canvas:
         for tick in (t for t in ticks if t <= largest):
             self.line(self.x(tick), TOP, self.x(tick), HEIGHT - BOTTOM)
             self.text(self.x(tick), HEIGHT - BOTTOM + 18, f"{tick:g}×", anchor="middle")
-        for tick in (t / 10 for t in range(round(10 * lowest), 11)):
+        for tick in (t / 10 for t in range(round(10 * lowest), round(10 * highest) + 1)):
             self.line(LEFT, self.y(tick), WIDTH - RIGHT, self.y(tick))
             self.text(LEFT - 8, self.y(tick) + 4, f"{tick:g}", anchor="end")
         self.text(LEFT, HEIGHT - 14, "right: critical p99 over its p99 alone, log; up: the other's "

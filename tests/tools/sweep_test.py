@@ -103,6 +103,12 @@ class Frontier(unittest.TestCase):
         self.assertEqual(sweep_plot.label_of({"gate_with_slices": False, "wait_every_us": 400}),
                          "no gate, waits every 400 us")
 
+    def test_a_job_that_beats_its_own_rate_stays_inside(self):
+        canvas = sweep_plot.Canvas([("managed", "", 1.2, 1.147), ("managed", "", 2.0, 0.5)], "")
+        self.assertGreaterEqual(canvas.y(1.147), sweep_plot.TOP)
+        self.assertLess(canvas.y(1.147), canvas.y(1))
+        self.assertLess(canvas.y(1), canvas.y(0.5))
+
     def test_the_plot_has_a_dot_for_each_variant(self):
         with tempfile.TemporaryDirectory() as scratch:
             points = list(sweep_plot.points_of(folder_with(scratch, "managed", WINDOWS)))
