@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import fault_trial  # noqa: E402
 import pair_matrix  # noqa: E402
+import pair_plot  # noqa: E402
 import pair_table  # noqa: E402
 import parking_trial  # noqa: E402
 import shim_overhead  # noqa: E402
@@ -144,6 +145,31 @@ class Table(unittest.TestCase):
                          [pair_table.window_of("1"), pair_table.window_of("2:1")])
         self.assertEqual(len({row["block"] for row in rows}), 2)
         self.assertEqual(set(latencies), {row["window"] for row in rows})
+
+    def test_folders_of_one_mode_are_one_dot_a_pair(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            folders = [pathlib.Path(scratch) / name for name in ("first", "second", "mps")]
+            for folder, shared_ms in zip(folders, (2.0, 3.0, 1.0)):
+                folder.mkdir()
+                mode = "managed-mps" if folder.name == "mps" else "managed"
+                (folder / "env.json").write_text(json.dumps({"mode": mode}))
+                rows = [{"kind": "alone", "critical": "s"},
+                        {"kind": "alone", "other": "t", "o": {"rate": 100}},
+                        {"kind": "pair", "critical": "s", "other": "t", "orders": "{}",
+                         "o": {"rate": 10 * shared_ms}},
+                        {"kind": "pair", "critical": "s", "other": "t", "orders": '{"a":1}',
+                         "o": {"rate": 1}}]
+                base = {"block": 0, "critical": None, "other": None, "load": None, "orders": None}
+                (folder / "windows.jsonl").write_text("".join(
+                    json.dumps({**base, "window": number, **row}) + "\n"
+                    for number, row in enumerate(rows, 1)))
+                with gzip.open(folder / "latencies.csv.gz", "wt") as file:
+                    file.write(f"window,scheduled_us,latency_ms\n1,0,1\n3,0,{shared_ms}\n4,0,9\n")
+            options = argparse.Namespace(only=None, load=None, without=set())
+            points = [(series, label, round(p99, 6), rate) for series, label, p99, rate
+                      in pair_plot.points_of(folders, options)]
+        self.assertEqual(points, [("managed", "s beside t", 3.0, 0.25),
+                                  ("managed-mps", "s beside t", 1.0, 0.1)])
 
     def test_another_load_is_left_out_but_a_rate_of_its_own_is_not(self):
         row = {"window": 1, "kind": "pair", "critical": "s", "other": "t", "load": 0.16}
